@@ -1,0 +1,31 @@
+using System.Collections.Immutable;
+
+namespace ShiftAddVit.Models;
+
+/// <summary>
+/// What a model expects to be done to an image before it sees it: resize the short side, crop the centre, then
+/// x = (level / 255 - mean) / std for each of the channels R, G, B. Part of the model: checkpoints differ.
+/// </summary>
+/// <param name="Resize">Length the short side is resized to, in pixels (antialiased bicubic); null leaves the image as it is.</param>
+/// <param name="Crop">Side of the centre crop, in pixels: the side of the model's input. The offset is roundHalfEven((side - crop) / 2).</param>
+/// <param name="Mean">Three means, in units of the full range of a channel.</param>
+/// <param name="Std">Three standard deviations, in the same units; positive.</param>
+public sealed record Preprocessing(int? Resize, int Crop, ImmutableArray<float> Mean, ImmutableArray<float> Std)
+{
+    /// <summary>Means of ImageNet's training images: what DeiT was trained with.</summary>
+    public static ImmutableArray<float> ImageNetMean { get; } = [0.485f, 0.456f, 0.406f];
+
+    /// <summary>Standard deviations of ImageNet's training images: what DeiT was trained with.</summary>
+    public static ImmutableArray<float> ImageNetStd { get; } = [0.229f, 0.224f, 0.225f];
+
+    /// <summary>One half for each channel: mean and standard deviation of the ViT releases by Google, which see -1..1.</summary>
+    public static ImmutableArray<float> Half { get; } = [0.5f, 0.5f, 0.5f];
+
+    /// <inheritdoc/>
+    public bool Equals(Preprocessing? other) =>
+        other is not null && Resize == other.Resize && Crop == other.Crop
+        && Mean.AsSpan().SequenceEqual(other.Mean.AsSpan()) && Std.AsSpan().SequenceEqual(other.Std.AsSpan());
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Resize, Crop, Mean[0], Std[0]);
+}

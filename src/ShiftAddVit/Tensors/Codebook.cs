@@ -1,0 +1,53 @@
+using System.Collections.Immutable;
+
+namespace ShiftAddVit.Tensors;
+
+/// <summary>
+/// The integers a quantised weight format can hold, and the nearest of them to a real number. The set is symmetric about 0; its
+/// magnitudes are integers up to 127, so every midpoint between neighbours is a multiple of one half and a table finds the nearest.
+/// </summary>
+public sealed class Codebook
+{
+    /// <summary>nearest[floor(2 |x|)]: between two multiples of one half the nearest magnitude does not change.</summary>
+    readonly sbyte[] _nearest;
+
+    Codebook(WeightFormat format, IEnumerable<int> magnitudes)
+    {
+        Format = format;
+        Magnitudes = [.. magnitudes];
+        _nearest = new sbyte[2 * Magnitudes[^1] + 1];
+        for (var i = 0; i < _nearest.Length; i++) _nearest[i] = (sbyte)Magnitudes.MinBy(m => (Math.Abs(m - (i + 0.5) / 2), m));
+    }
+
+    /// <summary>The codebook of a quantised format.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="format"/> is <see cref="WeightFormat.F32"/>, which has none.</exception>
+    public static Codebook Of(WeightFormat format) => format switch
+    {
+        WeightFormat.S8 => S8,
+        WeightFormat.P4 => OneTerm,
+        WeightFormat.P4P4 => TwoTerms,
+        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "only quantised formats have a codebook"),
+    };
+
+    static Codebook S8 { get; } = new(WeightFormat.S8, Enumerable.Range(0, 128));
+    static Codebook OneTerm { get; } = new(WeightFormat.P4, Enumerable.Range(0, P4.MaxExponent + 1).Select(p => 1 << p).Prepend(0));
+    static Codebook TwoTerms { get; } =
+        new(WeightFormat.P4P4, Enumerable.Range(0, P4P4.MaxMagnitude + 1).Where(P4P4.CanEncode));
+
+    /// <summary>The format this is the codebook of.</summary>
+    public WeightFormat Format { get; }
+
+    /// <summary>The magnitudes in ascending order, 0 first.</summary>
+    public ImmutableArray<int> Magnitudes { get; }
+
+    /// <summary>The largest magnitude.</summary>
+    public int Max => Magnitudes[^1];
+
+    /// <summary>The value nearest to <paramref name="x"/>; a tie goes away from 0, what lies beyond the ends to the end.</summary>
+    public sbyte Nearest(float x)
+    {
+        var doubled = Math.Min(MathF.Abs(x) * 2, _nearest.Length - 1);
+        var magnitude = _nearest[(int)doubled];
+        return x < 0 ? (sbyte)-magnitude : magnitude;
+    }
+}
