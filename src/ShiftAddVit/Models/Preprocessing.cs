@@ -21,6 +21,23 @@ public sealed record Preprocessing(int? Resize, int Crop, ImmutableArray<float> 
     /// <summary>One half for each channel: mean and standard deviation of the ViT releases by Google, which see -1..1.</summary>
     public static ImmutableArray<float> Half { get; } = [0.5f, 0.5f, 0.5f];
 
+    /// <summary>Checks the numbers.</summary>
+    /// <param name="source">What to name in the error: a file or an option.</param>
+    /// <param name="imageSize">The side of the model's input, which the crop must have.</param>
+    /// <exception cref="ShiftAddVitException">They cannot be used; the message says which and what is allowed.</exception>
+    public void Validate(string source, int imageSize)
+    {
+        Require(Crop == imageSize, $"crop {Crop} where the model's image size is {imageSize}");
+        Require(Resize is null or (> 0 and <= 16384), $"resize {Resize}; allowed: 1..16384");
+        Require(!Mean.IsDefault && Mean.Length == 3 && Mean.All(float.IsFinite), "mean: three finite numbers are needed");
+        Require(!Std.IsDefault && Std.Length == 3 && Std.All(std => float.IsFinite(std) && std > 0), "std: three positive numbers are needed");
+
+        void Require(bool holds, string problem)
+        {
+            if (!holds) throw new ShiftAddVitException($"{source}: pre-processing: {problem}");
+        }
+    }
+
     /// <inheritdoc/>
     public bool Equals(Preprocessing? other) =>
         other is not null && Resize == other.Resize && Crop == other.Crop

@@ -1,6 +1,4 @@
-using ShiftAddVit.Tensors;
-
-namespace ShiftAddVit.Packing;
+namespace ShiftAddVit.Tensors;
 
 /// <summary>
 /// The integer weights [N,K] of one linear layer as stored in a file: compact, row-major, independent of any kernel.

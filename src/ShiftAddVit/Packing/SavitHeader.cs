@@ -1,0 +1,40 @@
+using System.Text.Json.Serialization;
+using ShiftAddVit.Models;
+
+namespace ShiftAddVit.Packing;
+
+/// <summary>How the values of a plane are stored.</summary>
+public enum PlaneEncoding
+{
+    /// <summary>32-bit floats.</summary>
+    F32,
+
+    /// <summary>16-bit floats.</summary>
+    F16,
+
+    /// <summary>Codes of <see cref="Tensors.WeightFormat.S8"/>.</summary>
+    S8,
+
+    /// <summary>Codes of <see cref="Tensors.WeightFormat.P4"/>.</summary>
+    P4,
+
+    /// <summary>Codes of <see cref="Tensors.WeightFormat.P4P4"/>.</summary>
+    P4P4,
+}
+
+/// <summary>One array of numbers in a packed file.</summary>
+/// <param name="Name">Canonical parameter name; the row scales of a quantised weight end in <c>.scale</c>.</param>
+/// <param name="Encoding">How its values are stored.</param>
+public sealed record Plane(string Name, PlaneEncoding Encoding);
+
+/// <summary>The JSON header of a packed file. Shapes and offsets follow from it and are not stored.</summary>
+sealed record SavitHeader(
+    VitArchitecture Architecture, Preprocessing? Preprocessing, string[] ClassNames, Provenance Provenance, Plane[] Planes);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true, IgnoreReadOnlyProperties = true, MaxDepth = 16,
+    AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(SavitHeader))]
+sealed partial class SavitJson : JsonSerializerContext;

@@ -1,0 +1,188 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using ShiftAddVit.Models;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Packing;
+
+/// <summary>Reads a packed file; every length is checked against the file's before anything of that length is allocated.</summary>
+sealed class SavitReader : IDisposable
+{
+    readonly string _path;
+    readonly FileStream _stream;
+    readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    readonly Dictionary<string, Tensor> _tensors = [];
+    readonly Dictionary<string, WeightPlane> _weights = [];
+
+    SavitReader(string path)
+    {
+        _path = path;
+        try
+        {
+            _stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ShiftAddVitException($"{path}: cannot be read: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Reads a packed file: the model, its planes, the file's length and its hash in hexadecimal.</summary>
+    public static (VitGraph Graph, Plane[] Planes, long Length, string Sha256) Read(string path)
+    {
+        using var reader = new SavitReader(path);
+        return reader.Read();
+    }
+
+    /// <summary>Whether the file begins as a packed model does.</summary>
+    public static bool HasMagic(string path)
+    {
+        using var reader = new SavitReader(path);
+        Span<byte> magic = stackalloc byte[SavitFormat.Magic.Length];
+        return reader._stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic.SequenceEqual(SavitFormat.Magic);
+    }
+
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _hash.Dispose();
+    }
+
+    (VitGraph, Plane[], long, string) Read()
+    {
+        var (headerLength, expectedHash) = ReadPrologue();
+        var header = ReadHeader(headerLength);
+        var shapes = RequireComplete(header);
+        RequireLength(header, headerLength, shapes);
+        foreach (var plane in header.Planes) ReadPlane(plane, shapes[plane.Name]);
+        var hash = _hash.GetHashAndReset();
+        Require(hash.AsSpan().SequenceEqual(expectedHash), "checksum does not match: the file is damaged");
+        return (Build(header), header.Planes, _stream.Length, Convert.ToHexStringLower(hash));
+    }
+
+    (int HeaderLength, byte[] Hash) ReadPrologue()
+    {
+        var prologue = new byte[SavitFormat.PrologueLength];
+        var read = _stream.ReadAtLeast(prologue, prologue.Length, throwOnEndOfStream: false);
+        Require(read >= SavitFormat.Magic.Length && prologue.AsSpan().StartsWith(SavitFormat.Magic), "not a packed model (.savit)");
+        Require(read == prologue.Length, "truncated");
+        var version = BinaryPrimitives.ReadUInt32LittleEndian(prologue.AsSpan(8));
+        Require(version == SavitFormat.Version, $"format version {version}; this library reads version {SavitFormat.Version}");
+        var headerLength = BinaryPrimitives.ReadUInt32LittleEndian(prologue.AsSpan(12));
+        var fileLength = BinaryPrimitives.ReadUInt64LittleEndian(prologue.AsSpan(16));
+        Require(fileLength == (ulong)_stream.Length, $"{_stream.Length} bytes where its header says {fileLength}: truncated or damaged");
+        Require(headerLength <= SavitFormat.MaxHeaderLength && headerLength <= _stream.Length - prologue.Length, $"header length {headerLength} is damaged");
+        _hash.AppendData(prologue.AsSpan(0, SavitFormat.HashOffset));
+        return ((int)headerLength, prologue.AsSpan(SavitFormat.HashOffset, SavitFormat.HashLength).ToArray());
+    }
+
+    SavitHeader ReadHeader(int length)
+    {
+        var bytes = ReadPadded(length);
+        try
+        {
+            var header = JsonSerializer.Deserialize(bytes.AsSpan(0, length), SavitJson.Default.SavitHeader);
+            Require(header is { Provenance.Steps.IsDefault: false } && header.Planes.All(plane => plane is not null), "header is incomplete");
+            header.Architecture.Validate(_path);
+            header.Preprocessing?.Validate(_path, header.Architecture.ImageSize);
+            Require(header.ClassNames.Length == 0 || header.ClassNames.Length == header.Architecture.Classes, "class names do not match the number of classes");
+            return header;
+        }
+        catch (JsonException error)
+        {
+            throw new ShiftAddVitException($"{_path}: header is damaged at byte {error.BytePositionInLine}", error);
+        }
+    }
+
+    /// <summary>The shape of every plane; the planes must be exactly the architecture's parameters and a scale for each quantised weight.</summary>
+    Dictionary<string, Shape> RequireComplete(SavitHeader header)
+    {
+        var parameters = header.Architecture.Parameters().ToDictionary();
+        var shapes = new Dictionary<string, Shape>();
+        foreach (var (name, encoding) in header.Planes)
+        {
+            var isScale = name.EndsWith(SavitFormat.ScaleSuffix, StringComparison.Ordinal);
+            Require(parameters.TryGetValue(isScale ? name[..^SavitFormat.ScaleSuffix.Length] : name, out var shape), $"unknown plane {name}");
+            var isFloat = encoding is PlaneEncoding.F32 or PlaneEncoding.F16;
+            Require(Enum.IsDefined(encoding) && (isFloat || (!isScale && shape.Rank >= 2 && name.EndsWith(".weight", StringComparison.Ordinal))), $"plane {name} cannot be {encoding}");
+            Require(shapes.TryAdd(name, isScale ? new(shape[0]) : shape), $"plane {name} occurs twice");
+            if (!isFloat) parameters.Add(name + SavitFormat.ScaleSuffix, new(shape[0]));
+        }
+        foreach (var name in parameters.Keys) Require(shapes.ContainsKey(name), $"plane {name} is missing");
+        foreach (var name in shapes.Keys) Require(parameters.ContainsKey(name), $"plane {name} belongs to no quantised weight");
+        return shapes;
+    }
+
+    void RequireLength(SavitHeader header, int headerLength, Dictionary<string, Shape> shapes)
+    {
+        var length = SavitFormat.PrologueLength + SavitFormat.Align(headerLength);
+        foreach (var plane in header.Planes) length += SavitFormat.Align(SavitFormat.ByteLength(plane.Encoding, shapes[plane.Name]));
+        Require(length == _stream.Length, $"{_stream.Length} bytes where its planes need {length}: damaged");
+    }
+
+    void ReadPlane(Plane plane, Shape shape)
+    {
+        var length = (int)SavitFormat.ByteLength(plane.Encoding, shape);
+        var bytes = ReadPadded(length).AsSpan(0, length);
+        switch (plane.Encoding)
+        {
+            case PlaneEncoding.F32:
+                AddTensor(plane.Name, new(shape, MemoryMarshal.Cast<byte, float>(bytes).ToArray()));
+                break;
+            case PlaneEncoding.F16:
+                AddTensor(plane.Name, new(shape, HalfPrecision.Widen(MemoryMarshal.Cast<byte, Half>(bytes))));
+                break;
+            default:
+                AddWeight(plane, shape, bytes.ToArray());
+                break;
+        }
+    }
+
+    void AddTensor(string name, Tensor tensor)
+    {
+        foreach (var value in tensor.Values) Require(float.IsFinite(value), $"{name} holds a value that is not finite");
+        _tensors.Add(name, tensor);
+    }
+
+    void AddWeight(Plane plane, Shape shape, byte[] codes)
+    {
+        try
+        {
+            _weights.Add(plane.Name, WeightPlane.FromCodes(SavitFormat.Format(plane.Encoding), shape[0], shape.ElementCount / shape[0], codes));
+        }
+        catch (FormatException error)
+        {
+            throw new ShiftAddVitException($"{_path}: {plane.Name}: {error.Message}", error);
+        }
+    }
+
+    VitGraph Build(SavitHeader header)
+    {
+        var builder = new VitGraphBuilder(header.Architecture, name => _tensors[name], Weight);
+        return builder.Build(header.Preprocessing, [.. header.ClassNames], header.Provenance);
+    }
+
+    LinearWeight Weight(string linear, int outputs, int inputs)
+    {
+        var name = linear + ".weight";
+        return _weights.TryGetValue(name, out var plane)
+            ? new QuantizedWeight(plane, _tensors[name + SavitFormat.ScaleSuffix])
+            : new DenseWeight(_tensors[name].Reshape(new(outputs, inputs)));
+    }
+
+    /// <summary>Reads a part and its padding, which count towards the hash.</summary>
+    byte[] ReadPadded(int length)
+    {
+        var bytes = new byte[SavitFormat.Align(length)];
+        Require(_stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length, "truncated");
+        _hash.AppendData(bytes);
+        return bytes;
+    }
+
+    void Require([System.Diagnostics.CodeAnalysis.DoesNotReturnIf(false)] bool holds, string problem)
+    {
+        if (!holds) throw new ShiftAddVitException($"{_path}: {problem}");
+    }
+}
