@@ -40,6 +40,13 @@ public sealed class PackedModel
     /// <exception cref="ShiftAddVitException">The file cannot be read.</exception>
     public static bool IsPacked(string path) => SavitReader.HasMagic(path);
 
+    /// <summary>Opens a model at any stage: a packed file as it is, anything else as a dense checkpoint.</summary>
+    /// <param name="path">A <c>.savit</c>, safetensors or PyTorch file; its content decides.</param>
+    /// <param name="options">What the caller knows about a checkpoint; a packed file knows all of it itself.</param>
+    /// <exception cref="ShiftAddVitException">The file cannot be used.</exception>
+    public static PackedModel Open(string path, LoadOptions? options = null) =>
+        IsPacked(path) ? Load(path) : Pack(VitLoader.Load(path, options));
+
     /// <summary>Reads a packed file.</summary>
     /// <exception cref="ShiftAddVitException">The file is missing, truncated, damaged, of a newer version or not a packed model.</exception>
     public static PackedModel Load(string path)

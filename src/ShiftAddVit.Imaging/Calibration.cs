@@ -1,0 +1,39 @@
+using ShiftAddVit.Inference;
+using ShiftAddVit.Models;
+using ShiftAddVit.Reparameterization;
+
+namespace ShiftAddVit.Imaging;
+
+/// <summary>Runs a model on sample images and gathers the statistics that a pass asks for.</summary>
+public static class Calibration
+{
+    /// <summary>Second moments of the inputs of every layer that <see cref="LinearPass"/> converts. Deterministic.</summary>
+    /// <param name="graph">The dense model.</param>
+    /// <param name="images">Image files, used in this order.</param>
+    /// <param name="preprocessing">What is done to the images.</param>
+    /// <param name="threads">Threads to use; the result does not depend on them.</param>
+    /// <param name="progress">Told the number of images done.</param>
+    /// <param name="cancellation">Looked at before each image.</param>
+    /// <exception cref="ShiftAddVitException">An image cannot be used; the message names it.</exception>
+    public static IReadOnlyDictionary<string, SecondMoment> SecondMoments(
+        VitGraph graph, IReadOnlyList<string> images, Preprocessing preprocessing, int threads,
+        IProgress<int>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(images);
+        var wanted = graph.Linears().Where(LinearPass.Converts).Select(linear => linear.Name).ToHashSet();
+        var collector = new SecondMomentCollector(wanted.Contains, threads);
+        using var model = CompiledModel.Compile(graph);
+        using var session = model.CreateSession(new() { Threads = threads, Observer = collector.Observe });
+        var preprocessor = new ImagePreprocessor(preprocessing);
+        var (image, logits) = (new float[preprocessor.Length], new float[graph.Architecture.Classes]);
+        for (var i = 0; i < images.Count; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            preprocessor.Load(images[i], image);
+            session.Run(image, 1, logits);
+            progress?.Report(i + 1);
+        }
+        return collector.Result();
+    }
+}

@@ -1,0 +1,112 @@
+using System.Collections.Immutable;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Models;
+using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Inference;
+
+/// <summary>
+/// A model bound to this machine: kernels chosen, weights in their order. Immutable and thread-safe; each thread runs a
+/// <see cref="Session"/> of its own. Must outlive its sessions.
+/// </summary>
+public sealed class CompiledModel : IDisposable
+{
+    readonly List<IDisposable> _memory = [];
+
+    CompiledModel(VitGraph graph, KernelRegistry registry)
+    {
+        (Architecture, Preprocessing, ClassNames, Source, Registry) =
+            (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
+        Embedding = Own(new CompiledLinear(graph.Embedding.Projection, registry));
+        ClassToken = Own(AlignedBuffer.Copy(graph.Embedding.ClassToken.Values));
+        DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
+        Positions = Own(AlignedBuffer.Copy(graph.Embedding.Positions.Values));
+        Blocks = [.. graph.Blocks.Select(block => new CompiledBlock(
+            Compile(block.Norm1), Compile(block.Attention.Qkv), Compile(block.Attention.Projection),
+            Compile(block.Norm2), Compile(block.Mlp.Fc1), Compile(block.Mlp.Fc2)))];
+        Norm = Compile(graph.Norm);
+        Head = Compile(graph.Head);
+        DistillationHead = graph.DistillationHead is { } head ? Compile(head) : null;
+    }
+
+    /// <summary>The numbers that fix every shape.</summary>
+    public VitArchitecture Architecture { get; }
+
+    /// <summary>What the model expects of its images; null when nothing said so.</summary>
+    public Preprocessing? Preprocessing { get; }
+
+    /// <summary>A name for each class, or empty.</summary>
+    public ImmutableArray<string> ClassNames { get; }
+
+    /// <summary>Names of the kernels in use, each once.</summary>
+    public IEnumerable<string> KernelNames => _memory.OfType<CompiledLinear>().Select(linear => linear.KernelName).Distinct();
+
+    internal string Source { get; }
+
+    internal KernelRegistry Registry { get; }
+
+    internal CompiledLinear Embedding { get; }
+
+    internal AlignedBuffer ClassToken { get; }
+
+    internal AlignedBuffer? DistillationToken { get; }
+
+    internal AlignedBuffer Positions { get; }
+
+    internal ImmutableArray<CompiledBlock> Blocks { get; }
+
+    internal CompiledNorm Norm { get; }
+
+    internal CompiledLinear Head { get; }
+
+    internal CompiledLinear? DistillationHead { get; }
+
+    /// <summary>Compiles a model.</summary>
+    /// <param name="graph">Architecture and weights; not needed afterwards.</param>
+    /// <param name="registry">Kernels to choose from; null for those that this process's knobs allow.</param>
+    public static CompiledModel Compile(VitGraph graph, KernelRegistry? registry = null)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        return new(graph, registry ?? KernelRegistry.Default);
+    }
+
+    /// <summary>Opens a model file at any stage (<see cref="PackedModel.Open"/>) and compiles it.</summary>
+    /// <exception cref="ShiftAddVitException">The file cannot be used.</exception>
+    public static CompiledModel Load(string path, LoadOptions? options = null) => Compile(PackedModel.Open(path, options).Graph);
+
+    /// <summary>The pre-processing.</summary>
+    /// <exception cref="ShiftAddVitException">The model does not know it.</exception>
+    public Preprocessing RequirePreprocessing() => Preprocessing ?? throw new ShiftAddVitException(
+        $"{Source}: the checkpoint does not say how its images were normalised; name its architecture (--arch) or give --mean and --std");
+
+    /// <summary>Makes a session, which holds all memory that running takes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Batch size or number of threads below 1.</exception>
+    public Session CreateSession(SessionOptions? options = null)
+    {
+        options ??= new();
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxBatch, 1, nameof(options.MaxBatch));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1, nameof(options.Threads));
+        return new(this, options);
+    }
+
+    /// <summary>Frees the weights. No session of the model may be used afterwards.</summary>
+    public void Dispose() => _memory.ForEach(memory => memory.Dispose());
+
+    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry));
+
+    CompiledNorm Compile(LayerNorm norm) => new(Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);
+
+    T Own<T>(T memory) where T : IDisposable
+    {
+        _memory.Add(memory);
+        return memory;
+    }
+}
+
+/// <summary>A layer norm's parameters in native memory.</summary>
+sealed record CompiledNorm(AlignedBuffer Gamma, AlignedBuffer Beta, float Epsilon);
+
+/// <summary>The parts of a block.</summary>
+sealed record CompiledBlock(
+    CompiledNorm Norm1, CompiledLinear Qkv, CompiledLinear Projection, CompiledNorm Norm2, CompiledLinear Fc1, CompiledLinear Fc2);

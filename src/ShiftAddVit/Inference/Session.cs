@@ -1,0 +1,110 @@
+using System.Numerics.Tensors;
+using ShiftAddVit.Inference.Steps;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Models;
+
+namespace ShiftAddVit.Inference;
+
+/// <summary>
+/// Runs a compiled model. Holds all memory that a run takes in one arena; a run allocates nothing. Not thread-safe: one session a
+/// thread. The output for an image depends on nothing but the image, neither on its batch mates nor on the number of threads.
+/// </summary>
+public sealed unsafe class Session : IDisposable
+{
+    readonly StepContext _context;
+    readonly Arena _arena = new();
+    readonly ThreadTeam _team;
+    readonly List<(Step Step, string? Residual)> _steps = [];
+    readonly Region _tokens;
+    readonly Region _logits;
+
+    internal Session(CompiledModel model, SessionOptions options)
+    {
+        _context = new(model, options, _arena);
+        _team = new(options.Threads);
+        var (a, rows) = (model.Architecture, (long)options.MaxBatch * model.Architecture.Tokens);
+        _tokens = _arena.Plan<float>(rows * a.Width);
+        _logits = _arena.Plan<float>((long)options.MaxBatch * a.Classes);
+        var wide = _arena.Plan<float>(rows * Math.Max(3 * a.Width, a.MlpWidth));
+        var attended = _arena.Plan<float>(rows * a.Width);
+
+        _steps.Add((new EmbedStep(_context, _tokens), null));
+        for (var i = 0; i < model.Blocks.Length; i++) AddBlock(model.Blocks[i], $"blocks.{i}", wide, attended);
+        _steps.Add((new HeadStep(_context, _tokens, _logits), null));
+        _context.PlanScratch(_steps.Select(entry => entry.Step));
+        _arena.Allocate();
+    }
+
+    /// <summary>The most images that a call takes.</summary>
+    public int MaxBatch => _context.Options.MaxBatch;
+
+    /// <summary>Bytes of the arena: activations and scratch, without the weights.</summary>
+    public long ArenaBytes => _arena.ByteLength;
+
+    /// <summary>Classifies a batch of prepared images.</summary>
+    /// <param name="images">[B,3,S,S], normalised as the model's pre-processing says; finite.</param>
+    /// <param name="batch">B, 1..<see cref="MaxBatch"/>.</param>
+    /// <param name="logits">[B, classes], written.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or an input is not finite.</exception>
+    /// <exception cref="InvalidOperationException">Another thread is running the session.</exception>
+    public void Run(ReadOnlySpan<float> images, int batch, Span<float> logits)
+    {
+        var a = _context.Model.Architecture;
+        Validate(images, batch, logits);
+        fixed (float* pointer = images)
+        {
+            _context.Batch = batch;
+            _context.Images = pointer;
+            foreach (var (step, residual) in _steps) Run(step, residual);
+            _context.Images = null;
+        }
+        new ReadOnlySpan<float>(_arena.Pointer<float>(_logits), batch * a.Classes).CopyTo(logits);
+    }
+
+    /// <summary>Classifies a batch of prepared images into a new array [B, classes].</summary>
+    /// <inheritdoc cref="Run(ReadOnlySpan{float}, int, Span{float})"/>
+    public float[] Run(ReadOnlySpan<float> images, int batch)
+    {
+        var logits = new float[batch * _context.Model.Architecture.Classes];
+        Run(images, batch, logits);
+        return logits;
+    }
+
+    /// <summary>Ends the threads and frees the memory.</summary>
+    public void Dispose()
+    {
+        _team.Dispose();
+        _arena.Dispose();
+    }
+
+    void AddBlock(CompiledBlock block, string name, Region wide, Region attended)
+    {
+        _steps.Add((new LinearStep(_context, block.Qkv, block.Norm1, Epilogue.Store, _tokens, wide), null));
+        _steps.Add((new AttentionStep(_context, wide, attended), null));
+        _steps.Add((new LinearStep(_context, block.Projection, null, Epilogue.AddResidual, attended, _tokens), null));
+        _steps.Add((new LinearStep(_context, block.Fc1, block.Norm2, Epilogue.Gelu, _tokens, wide), null));
+        _steps.Add((new LinearStep(_context, block.Fc2, null, Epilogue.AddResidual, wide, _tokens), name));
+    }
+
+    void Run(Step step, string? residual)
+    {
+        _team.Run(step, step.Parts);
+        if (_context.Options.Observer is not { } observer) return;
+        step.Show(observer);
+        var a = _context.Model.Architecture;
+        if (residual is not null)
+            observer(new(ActivationKind.Residual, residual, a.Width, new(_arena.Pointer<float>(_tokens), _context.Batch * a.Tokens * a.Width)));
+    }
+
+    void Validate(ReadOnlySpan<float> images, int batch, ReadOnlySpan<float> logits)
+    {
+        var a = _context.Model.Architecture;
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, MaxBatch);
+        var length = batch * VitArchitecture.Channels * a.ImageSize * a.ImageSize;
+        if (images.Length != length) throw new ArgumentException($"{images.Length} floats where a batch of {batch} has {length}", nameof(images));
+        if (logits.Length != batch * a.Classes)
+            throw new ArgumentException($"{logits.Length} floats where the logits take {batch * a.Classes}", nameof(logits));
+        if (!TensorPrimitives.IsFiniteAll<float>(images)) throw new ArgumentException("an input is not finite", nameof(images));
+    }
+}

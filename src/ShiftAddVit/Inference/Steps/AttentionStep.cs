@@ -1,0 +1,82 @@
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Models;
+
+namespace ShiftAddVit.Inference.Steps;
+
+/// <summary>out[i,h] = SUM_j softmax_j(q_i . k_j / sqrt(D)) v_j for each head h, in float32.</summary>
+sealed unsafe class AttentionStep : Step
+{
+    /// <summary>Parts a thread gets on average, so that uneven ones even out.</summary>
+    const int PartsPerThread = 4;
+
+    readonly Region _qkv;
+    readonly Region _output;
+    readonly FloatKernel _kernel;
+
+    /// <param name="context">The session.</param>
+    /// <param name="qkv">[B*N,3C]: queries, keys, values, each head by head.</param>
+    /// <param name="output">[B*N,C], heads side by side.</param>
+    public AttentionStep(StepContext context, Region qkv, Region output) : base(context) =>
+        (_qkv, _output, _kernel) = (qkv, output, context.Model.Registry.Float);
+
+    VitArchitecture Architecture => Context.Model.Architecture;
+
+    /// <summary>Pieces that the queries of one head are cut into; each packs keys and values anew, which costs 1/N of the products.</summary>
+    int Pieces => Context.Options.Threads == 1
+        ? 1
+        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Architecture.Heads), 1, RowParts(Architecture.Tokens));
+
+    public override int Parts => Context.Batch * Architecture.Heads * Pieces;
+
+    public override long ScratchBytes => KeyBytes + ValueBytes + ScoreBytes + Align(Math.Max(
+        _kernel.ScratchBytes(Architecture.HeadSize), _kernel.ScratchBytes(Architecture.Tokens)));
+
+    long KeyBytes => Align(_kernel.Packing.ByteLength(Architecture.Tokens, Architecture.HeadSize));
+
+    long ValueBytes => Align(_kernel.Packing.ByteLength(Architecture.HeadSize, Architecture.Tokens));
+
+    long ScoreBytes => Align((long)RowsPerPart * Architecture.Tokens * sizeof(float));
+
+    public override void Execute(int part, int thread)
+    {
+        var (group, piece) = Math.DivRem(part, Pieces);
+        var (image, head) = Math.DivRem(group, Architecture.Heads);
+        var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
+        var queries = Context.Arena.Pointer<float>(_qkv) + (long)image * n * 3 * c + head * d;
+        var output = Context.Arena.Pointer<float>(_output) + (long)image * n * c + head * d;
+        var scratch = Context.Scratch(thread);
+        var (keys, values) = ((float*)scratch, (float*)(scratch + KeyBytes));
+        PackKeysAndValues(queries + c, queries + 2 * c, keys, values);
+
+        var end = (int)((long)n * (piece + 1) / Pieces);
+        for (var row = (int)((long)n * piece / Pieces); row < end; row += RowsPerPart)
+            Attend(queries + (long)row * 3 * c, Math.Min(RowsPerPart, end - row), keys, values, output + (long)row * c, scratch + KeyBytes + ValueBytes);
+    }
+
+    /// <summary>Keys are outputs of the first product, row by row; values are inputs of the second, column by column.</summary>
+    void PackKeysAndValues(float* k, float* v, float* keys, float* values)
+    {
+        var (n, stride, d) = (Architecture.Tokens, 3 * Architecture.Width, Architecture.HeadSize);
+        var length = (n - 1) * stride + d;
+        _kernel.Packing.PackRows(n, d, new(k, length), stride, new(keys, (int)(KeyBytes / sizeof(float))));
+        _kernel.Packing.PackColumns(d, n, new(v, length), stride, new(values, (int)(ValueBytes / sizeof(float))));
+    }
+
+    void Attend(float* queries, int count, float* keys, float* values, float* output, byte* scratch)
+    {
+        var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
+        var (scores, kernelScratch) = ((float*)scratch, scratch + ScoreBytes);
+        _kernel.Run(new()
+        {
+            M = count, N = n, K = d, Activations = queries, ActivationStride = 3 * c, Weights = keys,
+            Output = scores, OutputStride = n, Scratch = kernelScratch,
+        });
+        var scale = 1 / MathF.Sqrt(d);
+        for (var row = 0; row < count; row++) Context.Model.Registry.Rows.Softmax(scores + (long)row * n, scale, n);
+        _kernel.Run(new()
+        {
+            M = count, N = d, K = n, Activations = scores, ActivationStride = n, Weights = values,
+            Output = output, OutputStride = c, Scratch = kernelScratch,
+        });
+    }
+}

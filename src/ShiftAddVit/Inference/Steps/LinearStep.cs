@@ -1,0 +1,75 @@
+namespace ShiftAddVit.Inference.Steps;
+
+/// <summary>What becomes of a linear layer's output y.</summary>
+enum Epilogue
+{
+    /// <summary>out = y.</summary>
+    Store,
+
+    /// <summary>out = gelu(y).</summary>
+    Gelu,
+
+    /// <summary>out += y.</summary>
+    AddResidual,
+}
+
+/// <summary>out = epilogue(linear(norm(in))), row by row; the norm may be absent.</summary>
+sealed unsafe class LinearStep : Step
+{
+    readonly CompiledLinear _linear;
+    readonly CompiledNorm? _norm;
+    readonly Epilogue _epilogue;
+    readonly Region _input;
+    readonly Region _output;
+    readonly Tap _tap;
+
+    /// <param name="context">The session.</param>
+    /// <param name="linear">The layer.</param>
+    /// <param name="norm">Applied to the input first.</param>
+    /// <param name="epilogue">What becomes of the output.</param>
+    /// <param name="input">[B*N,K].</param>
+    /// <param name="output">[B*N,N'].</param>
+    public LinearStep(StepContext context, CompiledLinear linear, CompiledNorm? norm, Epilogue epilogue, Region input, Region output)
+        : base(context)
+    {
+        (_linear, _norm, _epilogue, _input, _output) = (linear, norm, epilogue, input, output);
+        _tap = new(context, linear.Name, linear.Inputs, context.Options.MaxBatch * context.Model.Architecture.Tokens);
+    }
+
+    int Rows => Context.Batch * Context.Model.Architecture.Tokens;
+
+    public override int Parts => RowParts(Rows);
+
+    public override long ScratchBytes => NormBytes + OutputBytes + _linear.ScratchBytes(RowsPerPart);
+
+    long NormBytes => _norm is null ? 0 : Align((long)RowsPerPart * _linear.Inputs * sizeof(float));
+
+    long OutputBytes => _epilogue == Epilogue.AddResidual ? Align((long)RowsPerPart * _linear.Outputs * sizeof(float)) : 0;
+
+    public override void Execute(int part, int thread)
+    {
+        var first = part * RowsPerPart;
+        var count = Math.Min(RowsPerPart, Rows - first);
+        var scratch = Context.Scratch(thread);
+        var x = Normed(Context.Arena.Pointer<float>(_input) + (long)first * _linear.Inputs, count, (float*)scratch);
+        _tap.Keep(x, first, count);
+
+        var rows = Context.Model.Registry.Rows;
+        var output = Context.Arena.Pointer<float>(_output) + (long)first * _linear.Outputs;
+        var y = _epilogue == Epilogue.AddResidual ? (float*)(scratch + NormBytes) : output;
+        _linear.Apply(x, count, y, scratch + NormBytes + OutputBytes);
+        if (_epilogue == Epilogue.Gelu) rows.Gelu(y, count * _linear.Outputs, y);
+        else if (_epilogue == Epilogue.AddResidual) rows.Add(y, count * _linear.Outputs, output);
+    }
+
+    public override void Show(ActivationObserver observer) => _tap.Show(observer, Rows);
+
+    float* Normed(float* x, int count, float* normed)
+    {
+        if (_norm is null) return x;
+        var (gamma, beta) = ((float*)_norm.Gamma.Pointer, (float*)_norm.Beta.Pointer);
+        for (var row = 0; row < count; row++)
+            Context.Model.Registry.Rows.LayerNorm(x + (long)row * _linear.Inputs, gamma, beta, _norm.Epsilon, _linear.Inputs, normed + (long)row * _linear.Inputs);
+        return normed;
+    }
+}
