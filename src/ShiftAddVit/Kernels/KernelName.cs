@@ -1,0 +1,106 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace ShiftAddVit.Kernels;
+
+/// <summary>What a matrix kernel computes.</summary>
+public enum Operation
+{
+    /// <summary>The sum of activations shifted by weights that are powers of two or sums of two of them.</summary>
+    MatShift,
+
+    /// <summary>The sum of activations multiplied by weights.</summary>
+    MatMul,
+}
+
+/// <summary>The numbers a kernel reads or accumulates in.</summary>
+public enum NumberType
+{
+    /// <summary>Unsigned bytes with zero point 128: quantised activations.</summary>
+    U8,
+
+    /// <summary>Signed bytes -127..127.</summary>
+    S8,
+
+    /// <summary>One-term shift weights.</summary>
+    P4,
+
+    /// <summary>Two-term shift weights.</summary>
+    P4P4,
+
+    /// <summary>32-bit floating point.</summary>
+    F32,
+
+    /// <summary>32-bit integers.</summary>
+    I32,
+}
+
+/// <summary>What a kernel runs on, narrowest first: a cap allows everything up to it.</summary>
+public enum KernelIsa
+{
+    /// <summary>Scalar C# that defines the result.</summary>
+    Reference,
+
+    /// <summary>Portable C# vectors of 128 bits.</summary>
+    Vector128,
+
+    /// <summary>Portable C# vectors of 256 bits.</summary>
+    Vector256,
+
+    /// <summary>Portable C# vectors of 512 bits.</summary>
+    Vector512,
+}
+
+/// <summary>
+/// The name of a kernel, <c>{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}</c>: <c>MatShift_U8P4I32_6x32_Vector512</c> shifts U8 activations by P4
+/// weights, accumulates in I32, and holds 6 rows times 32 outputs at a time.
+/// </summary>
+/// <param name="Op">What it computes.</param>
+/// <param name="A">The activations.</param>
+/// <param name="B">The weights.</param>
+/// <param name="Acc">The accumulators.</param>
+/// <param name="Mr">Rows of a tile.</param>
+/// <param name="Nr">Outputs of a tile.</param>
+/// <param name="Isa">What it runs on.</param>
+public readonly record struct KernelName(Operation Op, NumberType A, NumberType B, NumberType Acc, int Mr, int Nr, KernelIsa Isa)
+{
+    /// <summary>The name by the grammar.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}");
+
+    /// <summary>Reads a name; false when it does not follow the grammar to the letter.</summary>
+    public static bool TryParse([NotNullWhen(true)] string? text, out KernelName name)
+    {
+        name = default;
+        if (text?.Split('_') is not [var op, var types, var tile, var isa] || tile.Split('x') is not [var rows, var outputs]) return false;
+        if (!TryName(op, out Operation operation) || !TryName(isa, out KernelIsa instructions)) return false;
+        if (!TryTypes(types, out var a, out var b, out var acc) || !TrySize(rows, out var mr) || !TrySize(outputs, out var nr)) return false;
+        name = new(operation, a, b, acc, mr, nr, instructions);
+        return true;
+    }
+
+    /// <summary>Splits the three types; P4P4 is tried before P4, and no kernel has P4 on both sides.</summary>
+    static bool TryTypes(string text, out NumberType a, out NumberType b, out NumberType acc)
+    {
+        (b, acc) = (default, default);
+        ReadOnlySpan<char> rest = text;
+        return TryTake(ref rest, out a) && TryTake(ref rest, out b) && TryTake(ref rest, out acc) && rest.IsEmpty;
+    }
+
+    static bool TryTake(ref ReadOnlySpan<char> text, out NumberType type)
+    {
+        type = default;
+        var length = 0;
+        foreach (var candidate in Enum.GetValues<NumberType>())
+        {
+            var name = candidate.ToString();
+            if (name.Length > length && text.StartsWith(name, StringComparison.Ordinal)) (type, length) = (candidate, name.Length);
+        }
+        text = text[length..];
+        return length > 0;
+    }
+
+    static bool TryName<T>(string text, out T value) where T : struct, Enum => Enum.TryParse(text, out value) && value.ToString() == text;
+
+    static bool TrySize(string text, out int size) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out size) && size > 0 && text[0] != '0';
+}

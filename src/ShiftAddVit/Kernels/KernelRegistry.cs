@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using ShiftAddVit.Kernels.Portable;
+using ShiftAddVit.Kernels.Reference;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Kernels;
+
+/// <summary>
+/// Every matrix kernel the library has, as ordered data, and which of them runs each operation in this process: the first row that
+/// this machine and the knobs allow.
+/// </summary>
+public sealed class KernelRegistry
+{
+    /// <summary>
+    /// Best first. Wider vectors do more per instruction and cost no clock on the machines measured, so width orders the portable rows;
+    /// the reference, which runs everywhere and defines the result, is last.
+    /// </summary>
+    static ImmutableArray<Kernel> Create() =>
+    [
+        .. Portable<IntegerLanes512, FloatLanes512>(KernelIsa.Vector512),
+        .. Portable<IntegerLanes256, FloatLanes256>(KernelIsa.Vector256),
+        .. Portable<IntegerLanes128, FloatLanes128>(KernelIsa.Vector128),
+        new MatShift_U8P4I32_1x1_Reference(),
+        new MatShift_U8P4P4I32_1x1_Reference(),
+        new MatMul_U8S8I32_1x1_Reference(),
+        new MatMul_F32F32F32_1x1_Reference(),
+    ];
+
+    static IEnumerable<Kernel> Portable<TInteger, TFloat>(KernelIsa isa)
+        where TInteger : struct, IIntegerLanes<TInteger> where TFloat : struct, IFloatLanes<TFloat> =>
+    [
+        new PortableIntegerKernel<TInteger>(Operation.MatShift, NumberType.P4, isa),
+        new PortableIntegerKernel<TInteger>(Operation.MatShift, NumberType.P4P4, isa),
+        new PortableIntegerKernel<TInteger>(Operation.MatMul, NumberType.S8, isa),
+        new PortableFloatKernel<TFloat>(isa, TInteger.IsAccelerated),
+    ];
+
+    static readonly Lazy<KernelRegistry> LazyDefault = new(() => new(ParseIsa(Knobs.MaxIsa), [.. Knobs.ForcedKernels]));
+
+    readonly KernelIsa _cap;
+
+    /// <summary>Chooses kernels under a cap.</summary>
+    /// <param name="cap">The widest instruction set allowed; what the process's knobs say is not looked at.</param>
+    /// <param name="forced">Names of kernels that must run their operation and weight format.</param>
+    /// <exception cref="ShiftAddVitException">A forced name is unknown, refused, or the second for its operation.</exception>
+    public KernelRegistry(KernelIsa cap, params ReadOnlySpan<string> forced)
+    {
+        _cap = cap;
+        Kernels = Create();
+        var chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
+        var forcedJobs = Force(forced, chosen);
+        All = [.. Kernels.Select(kernel => Describe(kernel, chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
+        Rows = new(Widest(cap));
+        _chosen = chosen;
+    }
+
+    readonly Dictionary<(Operation, NumberType), Kernel> _chosen;
+
+    /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
+    /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
+    public static KernelRegistry Default => LazyDefault.Value;
+
+    /// <summary>Every row, best first.</summary>
+    public ImmutableArray<KernelInfo> All { get; }
+
+    /// <summary>The kernels behind <see cref="All"/>, in the same order.</summary>
+    internal ImmutableArray<Kernel> Kernels { get; }
+
+    /// <summary>The row operations, in the widest vectors allowed.</summary>
+    internal RowOps Rows { get; }
+
+    /// <summary>The kernel that runs an operation on weights of a format.</summary>
+    /// <exception cref="ArgumentException">The operation does not take that format.</exception>
+    public KernelInfo Choose(Operation op, WeightFormat weights) => All[Kernels.IndexOf(ChooseKernel(op, weights))];
+
+    internal Kernel ChooseKernel(Operation op, WeightFormat weights) =>
+        _chosen.TryGetValue((op, TypeOf(weights)), out var kernel) ? kernel : throw new ArgumentException($"{op} does not take {weights} weights");
+
+    /// <summary>The kernel for quantised weights: MatShift for P4 and P4P4, MatMul for S8.</summary>
+    internal IntegerKernel Integer(WeightFormat weights) =>
+        (IntegerKernel)ChooseKernel(weights == WeightFormat.S8 ? Operation.MatMul : Operation.MatShift, weights);
+
+    /// <summary>The kernel for float weights.</summary>
+    internal FloatKernel Float => (FloatKernel)ChooseKernel(Operation.MatMul, WeightFormat.F32);
+
+    internal static KernelIsa ParseIsa(string knob) => (KernelIsa)Knobs.IsaNames.IndexOf(knob);
+
+    static NumberType TypeOf(WeightFormat weights) => Enum.Parse<NumberType>(weights.ToString());
+
+    static (Operation, NumberType) Job(Kernel kernel) => (kernel.Name.Op, kernel.Name.B);
+
+    static KernelIsa Widest(KernelIsa cap)
+    {
+        var widest = System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated ? KernelIsa.Vector512
+            : System.Runtime.Intrinsics.Vector256.IsHardwareAccelerated ? KernelIsa.Vector256
+            : System.Runtime.Intrinsics.Vector128.IsHardwareAccelerated ? KernelIsa.Vector128
+            : KernelIsa.Reference;
+        return cap < widest ? cap : widest;
+    }
+
+    string? Refusal(Kernel kernel) =>
+        kernel.Name.Isa > _cap ? $"capped at {_cap} (SHIFTADD_MAX_ISA)" : kernel.Missing;
+
+    HashSet<(Operation, NumberType)> Force(ReadOnlySpan<string> names, Dictionary<(Operation, NumberType), Kernel> chosen)
+    {
+        var forced = new HashSet<(Operation, NumberType)>();
+        foreach (var name in names)
+        {
+            var kernel = Kernels.FirstOrDefault(kernel => kernel.Name.ToString() == name)
+                ?? throw new ShiftAddVitException($"SHIFTADD_KERNEL: no kernel {name}; known are {string.Join(", ", Kernels.Select(k => k.Name))}");
+            if (Refusal(kernel) is { } refusal) throw new ShiftAddVitException($"SHIFTADD_KERNEL: {name} can not be forced: {refusal}");
+            if (!forced.Add(Job(kernel))) throw new ShiftAddVitException($"SHIFTADD_KERNEL: {name} is the second kernel for {kernel.Name.Op} with {kernel.Name.B}; one is allowed");
+            chosen[Job(kernel)] = kernel;
+        }
+        return forced;
+    }
+
+    KernelInfo Describe(Kernel kernel, Kernel chosen, bool forced)
+    {
+        var (verdict, reason) = (Refusal(kernel), kernel == chosen, forced) switch
+        {
+            ({ } refusal, _, _) => (KernelVerdict.Refused, refusal),
+            (_, true, true) => (KernelVerdict.Chosen, "forced by SHIFTADD_KERNEL"),
+            (_, true, false) => (KernelVerdict.Chosen, "first of its operation that runs here"),
+            (_, false, true) => (KernelVerdict.Refused, $"{chosen.Name} is forced by SHIFTADD_KERNEL"),
+            _ => (KernelVerdict.Usable, $"{chosen.Name} is ahead of it"),
+        };
+        return new(kernel.Name, kernel.Schedule, kernel.Packing, verdict, reason);
+    }
+}

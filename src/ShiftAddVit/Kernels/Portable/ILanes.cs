@@ -1,0 +1,72 @@
+namespace ShiftAddVit.Kernels.Portable;
+
+/// <summary>
+/// The float32 lanes of one vector width (1 for the scalar tail). Kernels and row operators are written once against it; each primitive
+/// rounds alike in every width, so what is done lane by lane has the same bits in all of them.
+/// </summary>
+unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
+{
+    static abstract int Count { get; }
+
+    static abstract T Create(float value);
+
+    static abstract T Load(float* source);
+
+    /// <summary>Loads int32 and rounds each to the nearest float.</summary>
+    static abstract T LoadInt32(int* source);
+
+    void Store(float* destination);
+
+    /// <summary>Stores whole numbers 0..255 as bytes.</summary>
+    void StoreBytes(byte* destination);
+
+    static abstract T operator +(T left, T right);
+
+    static abstract T operator -(T left, T right);
+
+    static abstract T operator *(T left, T right);
+
+    static abstract T operator /(T left, T right);
+
+    /// <summary>left * right + addend: rounded once where the machine can, the same in all widths of one machine.</summary>
+    static abstract T MultiplyAdd(T left, T right, T addend);
+
+    static abstract T Abs(T value);
+
+    /// <summary>The larger, for operands that are not NaN.</summary>
+    static abstract T Max(T left, T right);
+
+    /// <summary>The smaller, for operands that are not NaN.</summary>
+    static abstract T Min(T left, T right);
+
+    /// <summary>To the nearest whole number, ties to even.</summary>
+    static abstract T Round(T value);
+
+    /// <summary>2^n for whole n = -126..127, by setting the exponent bits.</summary>
+    static abstract T PowerOfTwo(T n);
+
+    float SumLanes();
+
+    float MaxLane();
+}
+
+/// <summary>The int32 accumulators of one vector width; each lane is one output of an integer kernel.</summary>
+unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
+{
+    /// <summary>Outputs in a vector.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>Whether the width is one instruction here, not several.</summary>
+    static abstract bool IsAccelerated { get; }
+
+    /// <summary>Reads 2 x Count signed bytes as int16, a pair (k, k + 1) a lane.</summary>
+    static abstract T LoadPairs(sbyte* weights);
+
+    /// <summary>The int16 pair at <paramref name="activations"/> in every lane.</summary>
+    static abstract T BroadcastPair(short* activations);
+
+    /// <summary>accumulator + the sum of the products of both pairs, in each lane; exact.</summary>
+    static abstract T AddPairProducts(T accumulator, T pairs, T otherPairs);
+
+    void Store(int* destination);
+}

@@ -1,0 +1,44 @@
+namespace ShiftAddVit.Kernels.Portable;
+
+/// <summary>One float32: what is left of a row when no vector fits any more.</summary>
+readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
+{
+    readonly float _value = value;
+
+    public static int Count => 1;
+
+    public static FloatLanes1 Create(float value) => new(value);
+
+    public static FloatLanes1 Load(float* source) => new(*source);
+
+    public static FloatLanes1 LoadInt32(int* source) => new(*source);
+
+    public void Store(float* destination) => *destination = _value;
+
+    public void StoreBytes(byte* destination) => *destination = (byte)_value;
+
+    public static FloatLanes1 operator +(FloatLanes1 left, FloatLanes1 right) => new(left._value + right._value);
+
+    public static FloatLanes1 operator -(FloatLanes1 left, FloatLanes1 right) => new(left._value - right._value);
+
+    public static FloatLanes1 operator *(FloatLanes1 left, FloatLanes1 right) => new(left._value * right._value);
+
+    public static FloatLanes1 operator /(FloatLanes1 left, FloatLanes1 right) => new(left._value / right._value);
+
+    public static FloatLanes1 MultiplyAdd(FloatLanes1 left, FloatLanes1 right, FloatLanes1 addend) =>
+        new(float.MultiplyAddEstimate(left._value, right._value, addend._value));
+
+    public static FloatLanes1 Abs(FloatLanes1 value) => new(float.Abs(value._value));
+
+    public static FloatLanes1 Max(FloatLanes1 left, FloatLanes1 right) => new(float.MaxNative(left._value, right._value));
+
+    public static FloatLanes1 Min(FloatLanes1 left, FloatLanes1 right) => new(float.MinNative(left._value, right._value));
+
+    public static FloatLanes1 Round(FloatLanes1 value) => new(float.Round(value._value));
+
+    public static FloatLanes1 PowerOfTwo(FloatLanes1 n) => new(BitConverter.Int32BitsToSingle(((int)n._value + 127) << 23));
+
+    public float SumLanes() => _value;
+
+    public float MaxLane() => _value;
+}

@@ -1,0 +1,81 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace ShiftAddVit.Kernels.Portable;
+
+/// <summary>4 lanes of float32.</summary>
+readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<FloatLanes128>
+{
+    readonly Vector128<float> _value = value;
+
+    public static int Count => Vector128<float>.Count;
+
+    public static FloatLanes128 Create(float value) => new(Vector128.Create(value));
+
+    public static FloatLanes128 Load(float* source) => new(Vector128.Load(source));
+
+    public static FloatLanes128 LoadInt32(int* source) => new(Vector128.ConvertToSingle(Vector128.Load(source)));
+
+    public void Store(float* destination) => _value.Store(destination);
+
+    public void StoreBytes(byte* destination)
+    {
+        var integers = Vector128.ConvertToInt32Native(_value).AsUInt32();
+        var words = Vector128.Narrow(integers, integers);
+        *(uint*)destination = Vector128.Narrow(words, words).AsUInt32().ToScalar();
+    }
+
+    public static FloatLanes128 operator +(FloatLanes128 left, FloatLanes128 right) => new(left._value + right._value);
+
+    public static FloatLanes128 operator -(FloatLanes128 left, FloatLanes128 right) => new(left._value - right._value);
+
+    public static FloatLanes128 operator *(FloatLanes128 left, FloatLanes128 right) => new(left._value * right._value);
+
+    public static FloatLanes128 operator /(FloatLanes128 left, FloatLanes128 right) => new(left._value / right._value);
+
+    public static FloatLanes128 MultiplyAdd(FloatLanes128 left, FloatLanes128 right, FloatLanes128 addend) =>
+        new(Vector128.MultiplyAddEstimate(left._value, right._value, addend._value));
+
+    public static FloatLanes128 Abs(FloatLanes128 value) => new(Vector128.Abs(value._value));
+
+    public static FloatLanes128 Max(FloatLanes128 left, FloatLanes128 right) => new(Vector128.MaxNative(left._value, right._value));
+
+    public static FloatLanes128 Min(FloatLanes128 left, FloatLanes128 right) => new(Vector128.MinNative(left._value, right._value));
+
+    public static FloatLanes128 Round(FloatLanes128 value) => new(Vector128.Round(value._value));
+
+    public static FloatLanes128 PowerOfTwo(FloatLanes128 n) =>
+        new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
+
+    public float SumLanes() => Vector128.Sum(_value);
+
+    public float MaxLane()
+    {
+        var pair = Vector128.MaxNative(_value, Vector128.Shuffle(_value, Vector128.Create(2, 3, 0, 1)));
+        return float.MaxNative(pair[0], pair[1]);
+    }
+}
+
+/// <summary>4 lanes of int32.</summary>
+readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<IntegerLanes128>
+{
+    readonly Vector128<int> _value = value;
+
+    public static int Count => Vector128<int>.Count;
+
+    public static bool IsAccelerated => Vector128.IsHardwareAccelerated;
+
+    public static IntegerLanes128 LoadPairs(sbyte* weights) => new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());
+
+    public static IntegerLanes128 BroadcastPair(short* activations) => new(Vector128.Create(*(int*)activations));
+
+    public static IntegerLanes128 AddPairProducts(IntegerLanes128 accumulator, IntegerLanes128 pairs, IntegerLanes128 otherPairs) =>
+        new(accumulator._value + PairProducts(pairs._value, otherPairs._value));
+
+    public void Store(int* destination) => _value.Store(destination);
+
+    /// <summary>Without the instruction: the low halves sign-extended by two shifts, the high ones by one.</summary>
+    static Vector128<int> PairProducts(Vector128<int> x, Vector128<int> y) => Sse2.IsSupported
+        ? Sse2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
+        : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+}

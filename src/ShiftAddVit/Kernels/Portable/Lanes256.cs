@@ -1,0 +1,80 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace ShiftAddVit.Kernels.Portable;
+
+/// <summary>8 lanes of float32.</summary>
+readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<FloatLanes256>
+{
+    readonly Vector256<float> _value = value;
+
+    public static int Count => Vector256<float>.Count;
+
+    public static FloatLanes256 Create(float value) => new(Vector256.Create(value));
+
+    public static FloatLanes256 Load(float* source) => new(Vector256.Load(source));
+
+    public static FloatLanes256 LoadInt32(int* source) => new(Vector256.ConvertToSingle(Vector256.Load(source)));
+
+    public void Store(float* destination) => _value.Store(destination);
+
+    public void StoreBytes(byte* destination)
+    {
+        var integers = Vector256.ConvertToInt32Native(_value).AsUInt32();
+        var words = Vector256.Narrow(integers, integers);
+        Vector128.Narrow(words.GetLower(), words.GetLower()).GetLower().Store(destination);
+    }
+
+    public static FloatLanes256 operator +(FloatLanes256 left, FloatLanes256 right) => new(left._value + right._value);
+
+    public static FloatLanes256 operator -(FloatLanes256 left, FloatLanes256 right) => new(left._value - right._value);
+
+    public static FloatLanes256 operator *(FloatLanes256 left, FloatLanes256 right) => new(left._value * right._value);
+
+    public static FloatLanes256 operator /(FloatLanes256 left, FloatLanes256 right) => new(left._value / right._value);
+
+    public static FloatLanes256 MultiplyAdd(FloatLanes256 left, FloatLanes256 right, FloatLanes256 addend) =>
+        new(Vector256.MultiplyAddEstimate(left._value, right._value, addend._value));
+
+    public static FloatLanes256 Abs(FloatLanes256 value) => new(Vector256.Abs(value._value));
+
+    public static FloatLanes256 Max(FloatLanes256 left, FloatLanes256 right) => new(Vector256.MaxNative(left._value, right._value));
+
+    public static FloatLanes256 Min(FloatLanes256 left, FloatLanes256 right) => new(Vector256.MinNative(left._value, right._value));
+
+    public static FloatLanes256 Round(FloatLanes256 value) => new(Vector256.Round(value._value));
+
+    public static FloatLanes256 PowerOfTwo(FloatLanes256 n) =>
+        new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
+
+    public float SumLanes() => Vector256.Sum(_value);
+
+    public float MaxLane()
+    {
+        return new FloatLanes128(Vector128.MaxNative(_value.GetLower(), _value.GetUpper())).MaxLane();
+    }
+}
+
+/// <summary>8 lanes of int32.</summary>
+readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<IntegerLanes256>
+{
+    readonly Vector256<int> _value = value;
+
+    public static int Count => Vector256<int>.Count;
+
+    public static bool IsAccelerated => Vector256.IsHardwareAccelerated;
+
+    public static IntegerLanes256 LoadPairs(sbyte* weights) => new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());
+
+    public static IntegerLanes256 BroadcastPair(short* activations) => new(Vector256.Create(*(int*)activations));
+
+    public static IntegerLanes256 AddPairProducts(IntegerLanes256 accumulator, IntegerLanes256 pairs, IntegerLanes256 otherPairs) =>
+        new(accumulator._value + PairProducts(pairs._value, otherPairs._value));
+
+    public void Store(int* destination) => _value.Store(destination);
+
+    /// <summary>Without the instruction: the low halves sign-extended by two shifts, the high ones by one.</summary>
+    static Vector256<int> PairProducts(Vector256<int> x, Vector256<int> y) => Avx2.IsSupported
+        ? Avx2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
+        : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+}

@@ -1,0 +1,80 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace ShiftAddVit.Kernels.Portable;
+
+/// <summary>16 lanes of float32.</summary>
+readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<FloatLanes512>
+{
+    readonly Vector512<float> _value = value;
+
+    public static int Count => Vector512<float>.Count;
+
+    public static FloatLanes512 Create(float value) => new(Vector512.Create(value));
+
+    public static FloatLanes512 Load(float* source) => new(Vector512.Load(source));
+
+    public static FloatLanes512 LoadInt32(int* source) => new(Vector512.ConvertToSingle(Vector512.Load(source)));
+
+    public void Store(float* destination) => _value.Store(destination);
+
+    public void StoreBytes(byte* destination)
+    {
+        var integers = Vector512.ConvertToInt32Native(_value).AsUInt32();
+        var words = Vector512.Narrow(integers, integers);
+        Vector256.Narrow(words.GetLower(), words.GetLower()).GetLower().Store(destination);
+    }
+
+    public static FloatLanes512 operator +(FloatLanes512 left, FloatLanes512 right) => new(left._value + right._value);
+
+    public static FloatLanes512 operator -(FloatLanes512 left, FloatLanes512 right) => new(left._value - right._value);
+
+    public static FloatLanes512 operator *(FloatLanes512 left, FloatLanes512 right) => new(left._value * right._value);
+
+    public static FloatLanes512 operator /(FloatLanes512 left, FloatLanes512 right) => new(left._value / right._value);
+
+    public static FloatLanes512 MultiplyAdd(FloatLanes512 left, FloatLanes512 right, FloatLanes512 addend) =>
+        new(Vector512.MultiplyAddEstimate(left._value, right._value, addend._value));
+
+    public static FloatLanes512 Abs(FloatLanes512 value) => new(Vector512.Abs(value._value));
+
+    public static FloatLanes512 Max(FloatLanes512 left, FloatLanes512 right) => new(Vector512.MaxNative(left._value, right._value));
+
+    public static FloatLanes512 Min(FloatLanes512 left, FloatLanes512 right) => new(Vector512.MinNative(left._value, right._value));
+
+    public static FloatLanes512 Round(FloatLanes512 value) => new(Vector512.Round(value._value));
+
+    public static FloatLanes512 PowerOfTwo(FloatLanes512 n) =>
+        new(((Vector512.ConvertToInt32Native(n._value) + Vector512.Create(127)) << 23).AsSingle());
+
+    public float SumLanes() => Vector512.Sum(_value);
+
+    public float MaxLane()
+    {
+        return new FloatLanes256(Vector256.MaxNative(_value.GetLower(), _value.GetUpper())).MaxLane();
+    }
+}
+
+/// <summary>16 lanes of int32.</summary>
+readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<IntegerLanes512>
+{
+    readonly Vector512<int> _value = value;
+
+    public static int Count => Vector512<int>.Count;
+
+    public static bool IsAccelerated => Vector512.IsHardwareAccelerated;
+
+    public static IntegerLanes512 LoadPairs(sbyte* weights) => new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());
+
+    public static IntegerLanes512 BroadcastPair(short* activations) => new(Vector512.Create(*(int*)activations));
+
+    public static IntegerLanes512 AddPairProducts(IntegerLanes512 accumulator, IntegerLanes512 pairs, IntegerLanes512 otherPairs) =>
+        new(accumulator._value + PairProducts(pairs._value, otherPairs._value));
+
+    public void Store(int* destination) => _value.Store(destination);
+
+    /// <summary>Without the instruction: the low halves sign-extended by two shifts, the high ones by one.</summary>
+    static Vector512<int> PairProducts(Vector512<int> x, Vector512<int> y) => Avx512BW.IsSupported
+        ? Avx512BW.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
+        : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+}

@@ -1,0 +1,147 @@
+using System.Runtime.CompilerServices;
+using ShiftAddVit.Kernels.Portable;
+
+namespace ShiftAddVit.Kernels;
+
+unsafe struct Value : ILaneOperator
+{
+    public required float* X;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T> => T.Load(X + index);
+}
+
+unsafe struct Magnitude : ILaneOperator
+{
+    public required float* X;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T> => T.Abs(T.Load(X + index));
+}
+
+unsafe struct Quantize : ILaneOperator
+{
+    public required float* X;
+    public required float Reciprocal;
+    public required byte* Q;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var rounded = T.Round(T.Load(X + index) * T.Create(Reciprocal));
+        var q = T.Max(T.Min(rounded, T.Create(127)), T.Create(-127)) + T.Create(128);
+        q.StoreBytes(Q + index);
+        return q;
+    }
+}
+
+unsafe struct Dequantize : ILaneOperator
+{
+    public required int* Acc;
+    public required float Scale;
+    public required float* Scales;
+    public required float* Bias;
+    public required float* Y;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var y = T.LoadInt32(Acc + index) * (T.Create(Scale) * T.Load(Scales + index)) + T.Load(Bias + index);
+        y.Store(Y + index);
+        return y;
+    }
+}
+
+unsafe struct Add : ILaneOperator
+{
+    public required float* X;
+    public required float* Y;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var y = T.Load(Y + index) + T.Load(X + index);
+        y.Store(Y + index);
+        return y;
+    }
+}
+
+/// <summary>x / 2 (1 + erf(x / sqrt 2)) = max(x, 0) - |x| / 2 erfc(|x| / sqrt 2), which never subtracts nearly equal numbers.</summary>
+unsafe struct Gelu : ILaneOperator
+{
+    public required float* X;
+    public required float* Y;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var x = T.Load(X + index);
+        var magnitude = T.Abs(x);
+        var tail = Elementary.ComplementaryError(magnitude * T.Create(0.70710678f));
+        var y = T.Max(x, T.Create(0)) - magnitude * T.Create(0.5f) * tail;
+        y.Store(Y + index);
+        return y;
+    }
+}
+
+unsafe struct SquaredDeviation : ILaneOperator
+{
+    public required float* X;
+    public required float Mean;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var deviation = T.Load(X + index) - T.Create(Mean);
+        return deviation * deviation;
+    }
+}
+
+unsafe struct Normalize : ILaneOperator
+{
+    public required float* X;
+    public required float Mean;
+    public required float Factor;
+    public required float* Gamma;
+    public required float* Beta;
+    public required float* Y;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var normal = (T.Load(X + index) - T.Create(Mean)) * T.Create(Factor);
+        var y = normal * T.Load(Gamma + index) + T.Load(Beta + index);
+        y.Store(Y + index);
+        return y;
+    }
+}
+
+/// <summary>Replaces x by e^(factor (x - max)), which is at most 1, and returns it.</summary>
+unsafe struct Exponential : ILaneOperator
+{
+    public required float* X;
+    public required float Max;
+    public required float Factor;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var y = Elementary.Exp((T.Load(X + index) - T.Create(Max)) * T.Create(Factor));
+        y.Store(X + index);
+        return y;
+    }
+}
+
+unsafe struct Scale : ILaneOperator
+{
+    public required float* X;
+    public required float Factor;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var y = T.Load(X + index) * T.Create(Factor);
+        y.Store(X + index);
+        return y;
+    }
+}

@@ -1,0 +1,66 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace ShiftAddVit;
+
+/// <summary>One environment variable that the library reads.</summary>
+/// <param name="Name">The variable.</param>
+/// <param name="Allowed">The values it takes, as a user would be told.</param>
+/// <param name="Default">What holds when it is unset or empty.</param>
+/// <param name="Purpose">One sentence: what it is for.</param>
+public sealed record Knob(string Name, string Allowed, string Default, string Purpose)
+{
+    /// <summary>The value set in this process's environment, trimmed; null when unset or blank.</summary>
+    public string? Value => Environment.GetEnvironmentVariable(Name)?.Trim() is { Length: > 0 } value ? value : null;
+
+    internal ShiftAddVitException Refuse(string value) => new($"{Name}={value}: not allowed; {Allowed}");
+}
+
+/// <summary>Every environment variable that the library reads, and their values. Nothing else in the library reads the environment.</summary>
+public static class Knobs
+{
+    /// <summary>The names that <see cref="MaxIsa"/> can take, narrowest first.</summary>
+    internal static ImmutableArray<string> IsaNames { get; } = ["reference", "vector128", "vector256", "vector512"];
+
+    const int MostThreads = 1024;
+
+    static readonly Knob MaxIsaKnob = new("SHIFTADD_MAX_ISA", string.Join('|', IsaNames), "vector512",
+        "Caps the instruction sets that kernels are chosen from.");
+
+    static readonly Knob KernelKnob = new("SHIFTADD_KERNEL", "names of registered kernels, separated by commas", "",
+        "Forces each named kernel for its operation and weight format.");
+
+    static readonly Knob ThreadsKnob = new("SHIFTADD_THREADS", $"1 to {MostThreads}", "1",
+        "The number of threads that commands use unless told otherwise.");
+
+    /// <summary>All of them, in the order of the documentation.</summary>
+    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob];
+
+    /// <summary>The widest instruction set kernels may use: reference, vector128, vector256 or vector512.</summary>
+    /// <exception cref="ShiftAddVitException">The variable holds anything else.</exception>
+    public static string MaxIsa
+    {
+        get
+        {
+            var value = MaxIsaKnob.Value ?? MaxIsaKnob.Default;
+            return IsaNames.Contains(value) ? value : throw MaxIsaKnob.Refuse(value);
+        }
+    }
+
+    /// <summary>The names of the kernels to force; the registry checks them.</summary>
+    public static ImmutableArray<string> ForcedKernels =>
+        [.. (KernelKnob.Value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+
+    /// <summary>The number of threads that commands use by default.</summary>
+    /// <exception cref="ShiftAddVitException">The variable does not hold a whole number from 1 to 1024.</exception>
+    public static int Threads
+    {
+        get
+        {
+            var value = ThreadsKnob.Value ?? ThreadsKnob.Default;
+            return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads is >= 1 and <= MostThreads
+                ? threads
+                : throw ThreadsKnob.Refuse(value);
+        }
+    }
+}

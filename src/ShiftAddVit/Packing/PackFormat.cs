@@ -1,0 +1,142 @@
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Packing;
+
+/// <summary>
+/// The order in which a kernel wants its weights [N,K]: panels of Nr outputs, in each panel groups of consecutive inputs, that is
+/// [ceil(N / Nr)][ceil(K / KGroup)][Nr][KGroup] elements. Outputs beyond N and inputs beyond K are 0. Bound to a kernel, never saved.
+/// </summary>
+public sealed record PackFormat
+{
+    /// <summary>
+    /// The most inputs of an integer kernel. A product has magnitude at most 255 * 127, so 66,000 of them stay below 2^31 however a
+    /// kernel splits its sum.
+    /// </summary>
+    public const int MaxInputs = 66_000;
+
+    /// <summary>Describes an order.</summary>
+    /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
+    /// <param name="nr">Outputs in a panel.</param>
+    /// <param name="kGroup">Consecutive inputs of one output that lie together.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 with an odd group, or F32 with a group other than 1.</exception>
+    public PackFormat(WeightFormat element, int nr, int kGroup)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(kGroup, 1);
+        if (element == WeightFormat.F32) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup, 1);
+        if (element == WeightFormat.P4) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup % 2, 0, nameof(kGroup));
+        (Element, Nr, KGroup) = (element, nr, kGroup);
+    }
+
+    /// <summary>What one element is.</summary>
+    public WeightFormat Element { get; }
+
+    /// <summary>Outputs in a panel.</summary>
+    public int Nr { get; }
+
+    /// <summary>Consecutive inputs of one output that lie together.</summary>
+    public int KGroup { get; }
+
+    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, _ => 8 };
+
+    /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
+    public long PanelBytes(int k) => (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
+
+    /// <summary>Bytes of all packed weights [N,K].</summary>
+    public long ByteLength(int n, int k) => (n + Nr - 1) / Nr * PanelBytes(k);
+
+    /// <summary>Packs a plane into memory of its own.</summary>
+    /// <exception cref="ArgumentException">The elements can not be made from the format of <paramref name="plane"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">K exceeds <see cref="MaxInputs"/>.</exception>
+    public AlignedBuffer Pack(WeightPlane plane)
+    {
+        ArgumentNullException.ThrowIfNull(plane);
+        Require(plane);
+        var packed = new AlignedBuffer(ByteLength(plane.Rows, plane.Columns));
+        var row = new sbyte[plane.Columns];
+        for (var n = 0; n < plane.Rows; n++)
+        {
+            if (Element == WeightFormat.S8) plane.DecodeRow(n, row);
+            else CopyCodes(plane, n, row);
+            PackRow(row, n, packed.AsSpan<byte>());
+        }
+        return packed;
+    }
+
+    /// <summary>Packs float weights [N,K] into memory of its own.</summary>
+    public AlignedBuffer Pack(int n, int k, ReadOnlySpan<float> weights)
+    {
+        var packed = new AlignedBuffer(ByteLength(n, k), clear: false);
+        PackRows(n, k, weights, k, packed.AsSpan<float>());
+        return packed;
+    }
+
+    /// <summary>Packs floats whose outputs are rows: output n, input k at <c>source[n * stride + k]</c>. Allocates nothing.</summary>
+    /// <param name="n">N, outputs.</param>
+    /// <param name="k">K, inputs.</param>
+    /// <param name="source">N rows.</param>
+    /// <param name="stride">Elements from one row to the next, at least K.</param>
+    /// <param name="packed">At least <see cref="ByteLength"/> / 4 floats; all of those are written.</param>
+    public void PackRows(int n, int k, ReadOnlySpan<float> source, int stride, Span<float> packed)
+    {
+        var panelLength = FloatPanel(n, k, packed);
+        for (var row = 0; row < n; row++)
+        {
+            var inputs = source.Slice(row * stride, k);
+            var lane = packed.Slice(row / Nr * panelLength, panelLength)[(row % Nr)..];
+            for (var i = 0; i < inputs.Length; i++) lane[i * Nr] = inputs[i];
+        }
+    }
+
+    /// <summary>Packs floats whose outputs are columns: output n, input k at <c>source[k * stride + n]</c>. Allocates nothing.</summary>
+    /// <param name="n">N, outputs.</param>
+    /// <param name="k">K, inputs.</param>
+    /// <param name="source">K rows.</param>
+    /// <param name="stride">Elements from one row to the next, at least N.</param>
+    /// <param name="packed">At least <see cref="ByteLength"/> / 4 floats; all of those are written.</param>
+    public void PackColumns(int n, int k, ReadOnlySpan<float> source, int stride, Span<float> packed)
+    {
+        var panelLength = FloatPanel(n, k, packed);
+        for (var first = 0; first < n; first += Nr)
+        {
+            var panel = packed.Slice(first / Nr * panelLength, panelLength);
+            for (var i = 0; i < k; i++) source.Slice(i * stride + first, int.Min(Nr, n - first)).CopyTo(panel[(i * Nr)..]);
+        }
+    }
+
+    /// <summary>Floats of a panel; clears the last panel when outputs are missing in it.</summary>
+    int FloatPanel(int n, int k, Span<float> packed)
+    {
+        if (Element != WeightFormat.F32) throw new InvalidOperationException($"floats can not be packed as {Element}");
+        var panelLength = checked((int)(PanelBytes(k) / sizeof(float)));
+        if (n % Nr != 0) packed.Slice(n / Nr * panelLength, panelLength).Clear();
+        return panelLength;
+    }
+
+    int Groups(int k) => (k + KGroup - 1) / KGroup;
+
+    void Require(WeightPlane plane)
+    {
+        if (Element == WeightFormat.F32 || (Element != WeightFormat.S8 && Element != plane.Format))
+            throw new ArgumentException($"a plane of {plane.Format} can not be packed as {Element}", nameof(plane));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(plane.Columns, MaxInputs, nameof(plane));
+    }
+
+    void CopyCodes(WeightPlane plane, int n, Span<sbyte> codes)
+    {
+        var row = plane.Row(n);
+        for (var k = 0; k < codes.Length; k++) codes[k] = (sbyte)(Element == WeightFormat.P4 ? WeightPlane.Nibble(row, k) : row[k]);
+    }
+
+    /// <summary>Places the elements of output <paramref name="n"/>; the nibbles of P4 are filled from the low one.</summary>
+    void PackRow(ReadOnlySpan<sbyte> row, int n, Span<byte> packed)
+    {
+        var first = (long)n / Nr * Groups(row.Length) * Nr + n % Nr;
+        for (var k = 0; k < row.Length; k++)
+        {
+            var index = (first + (long)(k / KGroup) * Nr) * KGroup + k % KGroup;
+            if (BitsPerElement == 8) packed[(int)index] = (byte)row[k];
+            else packed[(int)(index >> 1)] |= (byte)(row[k] << ((int)index & 1) * 4);
+        }
+    }
+}
