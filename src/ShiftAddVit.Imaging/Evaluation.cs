@@ -32,7 +32,7 @@ public static class Evaluation
         var ranks = new int[set.Count];
         var (next, done) = (-1, 0);
         var started = Stopwatch.GetTimestamp();
-        WorkerThreads.Run(threads, cancellation, token =>
+        WorkerThreads.Run(threads, token =>
         {
             using var session = model.CreateSession();
             var (image, logits) = (new float[preprocessor.Length], new float[model.Architecture.Classes]);
@@ -44,7 +44,7 @@ public static class Evaluation
                 ranks[index] = Rank(logits, set.Items[index].ClassIndex);
                 progress?.Report(Interlocked.Increment(ref done));
             }
-        });
+        }, cancellation);
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         return new(
             100.0 * ranks.Count(rank => rank == 0) / set.Count, 100.0 * ranks.Count(rank => rank < 5) / set.Count, set.Count, set.Count / seconds);

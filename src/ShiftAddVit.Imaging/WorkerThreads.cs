@@ -9,7 +9,7 @@ static class WorkerThreads
     /// Runs <paramref name="work"/> on the caller and <paramref name="threads"/> - 1 more; returns when all have ended. The first
     /// exception cancels the token of the others and is rethrown.
     /// </summary>
-    public static void Run(int threads, CancellationToken cancellation, Action<CancellationToken> work)
+    public static void Run(int threads, Action<CancellationToken> work, CancellationToken cancellation)
     {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         ExceptionDispatchInfo? failure = null;

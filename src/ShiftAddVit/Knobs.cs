@@ -30,7 +30,7 @@ public static class Knobs
     static readonly Knob KernelKnob = new("SHIFTADD_KERNEL", "names of registered kernels, separated by commas", "",
         "Forces each named kernel for its operation and weight format.");
 
-    static readonly Knob ThreadsKnob = new("SHIFTADD_THREADS", $"1 to {MostThreads}", "1",
+    static readonly Knob ThreadsKnob = new("SHIFTADD_THREADS", $"1 to {MostThreads}", "one a processor",
         "The number of threads that commands use unless told otherwise.");
 
     /// <summary>All of them, in the order of the documentation.</summary>
@@ -57,7 +57,7 @@ public static class Knobs
     {
         get
         {
-            var value = ThreadsKnob.Value ?? ThreadsKnob.Default;
+            if (ThreadsKnob.Value is not { } value) return Environment.ProcessorCount;
             return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads is >= 1 and <= MostThreads
                 ? threads
                 : throw ThreadsKnob.Refuse(value);

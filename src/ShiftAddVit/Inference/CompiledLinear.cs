@@ -75,7 +75,8 @@ sealed unsafe class CompiledLinear : IDisposable
             M = m, N = Outputs, K = Inputs, Activations = q, ActivationStride = Inputs, Weights = _weights.Pointer,
             Output = accumulators, OutputStride = Outputs, Scratch = scratch,
         });
-        var (rowScales, bias) = ((float*)_scales!.Pointer, (float*)_bias.Pointer);
+        var rowScales = (float*)_scales!.Pointer;
+        var bias = (float*)_bias.Pointer;
         for (var row = 0; row < m; row++)
             _rows.Dequantize(accumulators + (long)row * Outputs, scales[row], rowScales, bias, Outputs, y + (long)row * Outputs);
     }

@@ -75,10 +75,8 @@ public sealed class CompiledModel : IDisposable
     /// <exception cref="ShiftAddVitException">The file cannot be used.</exception>
     public static CompiledModel Load(string path, LoadOptions? options = null) => Compile(PackedModel.Open(path, options).Graph);
 
-    /// <summary>The pre-processing.</summary>
-    /// <exception cref="ShiftAddVitException">The model does not know it.</exception>
-    public Preprocessing RequirePreprocessing() => Preprocessing ?? throw new ShiftAddVitException(
-        $"{Source}: the checkpoint does not say how its images were normalised; name its architecture (--arch) or give --mean and --std");
+    /// <inheritdoc cref="VitGraph.RequirePreprocessing"/>
+    public Preprocessing RequirePreprocessing() => Preprocessing ?? throw Models.Preprocessing.Unknown(Source);
 
     /// <summary>Makes a session, which holds all memory that running takes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Batch size or number of threads below 1.</exception>

@@ -1,7 +1,7 @@
-using System.Numerics.Tensors;
 using ShiftAddVit.Inference.Steps;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Inference;
 
@@ -105,6 +105,6 @@ public sealed unsafe class Session : IDisposable
         if (images.Length != length) throw new ArgumentException($"{images.Length} floats where a batch of {batch} has {length}", nameof(images));
         if (logits.Length != batch * a.Classes)
             throw new ArgumentException($"{logits.Length} floats where the logits take {batch * a.Classes}", nameof(logits));
-        if (!TensorPrimitives.IsFiniteAll<float>(images)) throw new ArgumentException("an input is not finite", nameof(images));
+        if (!Finite.All(images)) throw new ArgumentException("an input is not finite", nameof(images));
     }
 }

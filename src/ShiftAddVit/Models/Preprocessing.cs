@@ -38,6 +38,9 @@ public sealed record Preprocessing(int? Resize, int Crop, ImmutableArray<float> 
         }
     }
 
+    internal static ShiftAddVitException Unknown(string source) =>
+        new($"{source}: the checkpoint does not say how its images are to be prepared; name its architecture (--arch) or give --mean and --std");
+
     /// <inheritdoc/>
     public bool Equals(Preprocessing? other) =>
         other is not null && Resize == other.Resize && Crop == other.Crop

@@ -85,6 +85,10 @@ public sealed record VitGraph(
     VitArchitecture Architecture, PatchEmbedding Embedding, ImmutableArray<Block> Blocks, LayerNorm Norm, Linear Head,
     Linear? DistillationHead, Preprocessing? Preprocessing, ImmutableArray<string> ClassNames, Provenance Provenance)
 {
+    /// <summary>The pre-processing.</summary>
+    /// <exception cref="ShiftAddVitException">The model does not know it.</exception>
+    public Preprocessing RequirePreprocessing() => Preprocessing ?? throw Models.Preprocessing.Unknown(Provenance.Source);
+
     /// <summary>Every linear layer in the order of the forward pass.</summary>
     public IEnumerable<Linear> Linears()
     {

@@ -142,7 +142,7 @@ sealed class SavitReader : IDisposable
 
     void AddTensor(string name, Tensor tensor)
     {
-        foreach (var value in tensor.Values) Require(float.IsFinite(value), $"{name} holds a value that is not finite");
+        Require(Finite.All(tensor.Values), $"{name} holds a value that is not finite");
         _tensors.Add(name, tensor);
     }
 

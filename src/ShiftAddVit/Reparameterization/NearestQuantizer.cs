@@ -9,8 +9,11 @@ namespace ShiftAddVit.Reparameterization;
 /// </summary>
 static class NearestQuantizer
 {
-    /// <summary>Grid points from half to twice the scale that maps the largest weight to the largest level; a step is 1.5 %.</summary>
-    const int GridPoints = 96;
+    /// <summary>Grid points from half to twice the scale that maps the largest weight to the largest level; a step is 4 %.</summary>
+    const int CoarsePoints = 33;
+
+    /// <summary>Grid points between the neighbours of the best coarse one; a step is 0.5 %.</summary>
+    const int FinePoints = 15;
 
     const int RefinementRounds = 8;
 
@@ -38,13 +41,10 @@ static class NearestQuantizer
     {
         var largest = LargestMagnitude(row);
         if (largest < Tiny) return 1;
-        var fit = Fit(row, largest / codebook.Max, codebook);
-        for (var i = 0; i < GridPoints; i++)
-        {
-            var scale = largest / codebook.Max * MathF.Pow(2, 2f * i / (GridPoints - 1) - 1);
-            var candidate = Fit(row, scale, codebook);
-            if (candidate.Error < fit.Error) fit = candidate;
-        }
+        var step = 2f / (CoarsePoints - 1);
+        var centre = largest / codebook.Max;
+        var coarse = BestOf(row, codebook, centre, step, CoarsePoints, new(centre, double.MaxValue, centre));
+        var fit = BestOf(row, codebook, coarse.Scale, 2 * step / (FinePoints + 1), FinePoints, coarse);
         for (var round = 0; round < RefinementRounds; round++)
         {
             var candidate = Fit(row, fit.LeastSquaresScale, codebook);
@@ -54,6 +54,17 @@ static class NearestQuantizer
         return fit.Scale;
     }
 
+    /// <summary>The best of some scales spaced evenly in octaves around a centre, or the incumbent if none is better.</summary>
+    static RowFit BestOf(ReadOnlySpan<float> row, Codebook codebook, float centre, float octaves, int points, RowFit best)
+    {
+        for (var i = 0; i < points; i++)
+        {
+            var candidate = Fit(row, centre * MathF.Pow(2, octaves * (i - points / 2)), codebook);
+            if (candidate.Error < best.Error) best = candidate;
+        }
+        return best;
+    }
+
     /// <summary>q[k] = nearest(w[k] / s).</summary>
     static void Round(ReadOnlySpan<float> row, float scale, Codebook codebook, Span<sbyte> integers)
     {
@@ -61,7 +72,7 @@ static class NearestQuantizer
     }
 
     /// <summary>Rounds a row at one scale: the error left, and the scale that is best for the integers found, w.q / q.q.</summary>
-    static (float Scale, double Error, float LeastSquaresScale) Fit(ReadOnlySpan<float> row, float scale, Codebook codebook)
+    static RowFit Fit(ReadOnlySpan<float> row, float scale, Codebook codebook)
     {
         var reciprocal = 1 / scale;
         float error = 0, wq = 0, qq = 0;
@@ -73,7 +84,7 @@ static class NearestQuantizer
             wq += x * q;
             qq += q * q;
         }
-        return (scale, (double)error * scale * scale, qq == 0 ? scale : scale * wq / qq);
+        return new(scale, (double)error * scale * scale, qq == 0 ? scale : scale * wq / qq);
     }
 
     static float LargestMagnitude(ReadOnlySpan<float> row)
@@ -82,4 +93,6 @@ static class NearestQuantizer
         foreach (var w in row) largest = Math.Max(largest, Math.Abs(w));
         return largest;
     }
+
+    readonly record struct RowFit(float Scale, double Error, float LeastSquaresScale);
 }

@@ -27,6 +27,14 @@ public sealed unsafe class AlignedBuffer : IDisposable
         if (byteLength > 0) GC.AddMemoryPressure(byteLength);
     }
 
+    /// <summary>A buffer that holds a copy of some floats.</summary>
+    public static AlignedBuffer Copy(ReadOnlySpan<float> values)
+    {
+        var buffer = new AlignedBuffer((long)values.Length * sizeof(float), clear: false);
+        values.CopyTo(buffer.AsSpan<float>());
+        return buffer;
+    }
+
     /// <summary>Frees a buffer that nobody disposed.</summary>
     ~AlignedBuffer() => Free();
 

@@ -26,9 +26,9 @@ public static class P4
     public static int Encode(int value)
     {
         if (value == 0) return 0;
-        var magnitude = Math.Abs(value);
-        if (!int.IsPow2(magnitude) || magnitude > 1 << MaxExponent)
+        var magnitude = Math.Abs((long)value);
+        if (!long.IsPow2(magnitude) || magnitude > 1 << MaxExponent)
             throw new ArgumentOutOfRangeException(nameof(value), value, "neither 0 nor +-2^p with p = 0..6");
-        return (value < 0 ? 8 : 0) | (int.Log2(magnitude) + 1);
+        return (value < 0 ? 8 : 0) | ((int)long.Log2(magnitude) + 1);
     }
 }

@@ -23,7 +23,7 @@ public static class P4P4
     public static int Decode(byte code) => P4.Decode(code & 15) + P4.Decode(code >> 4);
 
     /// <summary>Whether <paramref name="value"/> is one of the 77 values of the format.</summary>
-    public static bool CanEncode(int value) => Math.Abs(value) <= MaxMagnitude && CodeOfMagnitude[Math.Abs(value)] >= 0;
+    public static bool CanEncode(int value) => value is >= -MaxMagnitude and <= MaxMagnitude && CodeOfMagnitude[Math.Abs(value)] >= 0;
 
     /// <summary>The canonical code of a value.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="value"/> is none of the 77 values.</exception>

@@ -45,7 +45,8 @@ sealed unsafe class AttentionStep : Step
         var queries = Context.Arena.Pointer<float>(_qkv) + (long)image * n * 3 * c + head * d;
         var output = Context.Arena.Pointer<float>(_output) + (long)image * n * c + head * d;
         var scratch = Context.Scratch(thread);
-        var (keys, values) = ((float*)scratch, (float*)(scratch + KeyBytes));
+        var keys = (float*)scratch;
+        var values = (float*)(scratch + KeyBytes);
         PackKeysAndValues(queries + c, queries + 2 * c, keys, values);
 
         var end = (int)((long)n * (piece + 1) / Pieces);
@@ -65,7 +66,8 @@ sealed unsafe class AttentionStep : Step
     void Attend(float* queries, int count, float* keys, float* values, float* output, byte* scratch)
     {
         var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
-        var (scores, kernelScratch) = ((float*)scratch, scratch + ScoreBytes);
+        var scores = (float*)scratch;
+        var kernelScratch = scratch + ScoreBytes;
         _kernel.Run(new()
         {
             M = count, N = n, K = d, Activations = queries, ActivationStride = 3 * c, Weights = keys,

@@ -31,7 +31,8 @@ sealed unsafe class EmbedStep : Step
         var (image, block) = Math.DivRem(part, PartsPerImage);
         var first = block * RowsPerPart;
         var count = Math.Min(RowsPerPart, Architecture.Patches - first);
-        var (a, scratch) = (Architecture, Context.Scratch(thread));
+        var a = Architecture;
+        var scratch = Context.Scratch(thread);
         var patches = (float*)scratch;
         for (var i = 0; i < count; i++) GatherPatch(image, first + i, patches + (long)i * a.PatchInputs);
         _tap.Keep(patches, image * a.Patches + first, count);

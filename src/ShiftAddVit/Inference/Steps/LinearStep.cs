@@ -67,7 +67,8 @@ sealed unsafe class LinearStep : Step
     float* Normed(float* x, int count, float* normed)
     {
         if (_norm is null) return x;
-        var (gamma, beta) = ((float*)_norm.Gamma.Pointer, (float*)_norm.Beta.Pointer);
+        var gamma = (float*)_norm.Gamma.Pointer;
+        var beta = (float*)_norm.Beta.Pointer;
         for (var row = 0; row < count; row++)
             Context.Model.Registry.Rows.LayerNorm(x + (long)row * _linear.Inputs, gamma, beta, _norm.Epsilon, _linear.Inputs, normed + (long)row * _linear.Inputs);
         return normed;

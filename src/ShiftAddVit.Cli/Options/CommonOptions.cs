@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace ShiftAddVit.Cli.Options;
+
+/// <summary>Options that several verbs share.</summary>
+static class CommonOptions
+{
+    const int MaxThreads = 1024;
+
+    /// <summary>Prints the result as JSON.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON" };
+
+    /// <summary>Number of threads.</summary>
+    public static Option<int?> Threads()
+    {
+        var option = new Option<int?>("--threads") { Description = "Threads to use (default: SHIFTADD_THREADS, else one a processor)", HelpName = "T" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !(int.TryParse(result.Tokens[0].Value, out var threads) && threads is >= 1 and <= MaxThreads))
+                result.AddError($"--threads {result.Tokens[0].Value}: 1 to {MaxThreads} is allowed");
+        });
+        return option;
+    }
+
+    /// <summary>The number of threads asked for, or the default.</summary>
+    public static int ThreadsOrDefault(int? threads) => threads ?? Knobs.Threads;
+
+    /// <summary>A whole number above 0.</summary>
+    public static Option<int?> Positive(string name, string description, string helpName)
+    {
+        var option = new Option<int?>(name) { Description = description, HelpName = helpName };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !(int.TryParse(result.Tokens[0].Value, out var value) && value > 0))
+                result.AddError($"{name} {result.Tokens[0].Value}: a whole number above 0 is needed");
+        });
+        return option;
+    }
+
+    /// <summary>Whole numbers above 0 separated by commas.</summary>
+    public static Option<int[]> List(string name, string description, int largest) => new(name)
+    {
+        Description = description,
+        HelpName = "N,N...",
+        DefaultValueFactory = _ => [1],
+        CustomParser = result =>
+        {
+            var parts = result.Tokens[0].Value.Split(',');
+            var values = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0).ToArray();
+            if (values.All(value => value >= 1 && value <= largest)) return values;
+            result.AddError($"{name} {result.Tokens[0].Value}: numbers from 1 to {largest} separated by commas are needed");
+            return null;
+        },
+    };
+}

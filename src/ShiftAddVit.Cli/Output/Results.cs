@@ -1,0 +1,53 @@
+using System.Text.Json.Serialization;
+using ShiftAddVit.Reports;
+
+namespace ShiftAddVit.Cli.Output;
+
+sealed record InspectResult(
+    string File, string Stage, long Bytes, string Sha256, ArchitectureResult Architecture, PreprocessingResult? Preprocessing,
+    bool ClassNames, string Source, string[] Steps, ModelNode Model);
+
+sealed record ArchitectureResult(
+    int ImageSize, int PatchSize, int Tokens, int Width, int Depth, int Heads, int MlpWidth, int Classes, bool QkvBias, bool DistillationToken);
+
+sealed record PreprocessingResult(int? Resize, int Crop, float[] Mean, float[] Std);
+
+sealed record ReparameterizeResult(string Output, long Bytes, string Sha256, double Seconds, ChangeResult[] Changes);
+
+sealed record ChangeResult(string Layer, string From, string To, double RelativeError, double BitsPerWeight);
+
+sealed record CompareResult(string First, string Second, DifferenceResult[] Differences, TopResult[] FirstTop, TopResult[] SecondTop);
+
+sealed record DifferenceResult(string Kind, string Layer, double RelativeError, double MaxDifference, double Cosine);
+
+sealed record RunResult(ImageResult[] Results);
+
+sealed record ImageResult(string Image, TopResult[] Top);
+
+sealed record TopResult(int ClassIndex, string ClassName, float Probability, float Logit);
+
+sealed record EvalResult(double Top1, double Top5, int Images, double ImagesPerSecond);
+
+sealed record BenchResult(BenchRow[] Results);
+
+sealed record BenchRow(string Engine, string Model, int Batch, int Threads, double MedianMs, double MinMs, double MaxMs);
+
+sealed record DoctorResult(string Version, string Runtime, string System, string Cpu, int Processors, double MemoryGib, string ImageLibrary, KernelRow[] Kernels, KnobRow[] Knobs, string[] Problems);
+
+sealed record KernelRow(string Name, string Verdict, string Reason);
+
+sealed record KnobsResult(KnobRow[] Knobs);
+
+sealed record KnobRow(string Name, string? Value, string Default, string Allowed, string Purpose);
+
+/// <summary>The shapes that <c>--json</c> prints; names are in snake case.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
+[JsonSerializable(typeof(InspectResult))]
+[JsonSerializable(typeof(ReparameterizeResult))]
+[JsonSerializable(typeof(CompareResult))]
+[JsonSerializable(typeof(RunResult))]
+[JsonSerializable(typeof(EvalResult))]
+[JsonSerializable(typeof(BenchResult))]
+[JsonSerializable(typeof(DoctorResult))]
+[JsonSerializable(typeof(KnobsResult))]
+sealed partial class ResultJson : JsonSerializerContext;
