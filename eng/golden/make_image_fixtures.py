@@ -60,6 +60,10 @@ def jpegs(rgb):
     save("grey.jpg", image.convert("L"), quality=90)
     inks = np.concatenate([255 - rgb, (rgb[..., :1] // 3)], -1)
     save("cmyk_adobe.jpg", Image.fromarray(inks, "CMYK"), quality=90)
+    ycck = bytearray((OUT / "cmyk_adobe.jpg").read_bytes())
+    ycck[ycck.index(b"Adobe") + 11] = 2  # the transform: the same samples mean luma, chroma and black
+    (OUT / "ycck_adobe.jpg").write_bytes(ycck)
+    expect("ycck_adobe.jpg", Image.open(OUT / "ycck_adobe.jpg").convert("RGB"))
 
 
 def pngs(rgb):

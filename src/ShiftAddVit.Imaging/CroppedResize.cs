@@ -13,7 +13,9 @@ static class CroppedResize
     // Blend reads and writes 4 bytes where a pixel has 3: a row of scratch ends in slack.
     const int Slack = 1;
 
-    /// <summary>Writes window [crop, crop, 3] at (<paramref name="left"/>, <paramref name="top"/>) of the image resized to <paramref name="size"/>.</summary>
+    /// <summary>
+    /// Writes window [crop, crop, 3] at (<paramref name="left"/>, <paramref name="top"/>) of the image resized to <paramref name="size"/>.
+    /// </summary>
     public static void Run(RgbImage image, (int Width, int Height) size, int left, int top, int crop, Span<byte> window)
     {
         var columns = new ResizeAxis(image.Width, size.Width, left, crop);

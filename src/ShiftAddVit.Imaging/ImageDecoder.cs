@@ -56,7 +56,7 @@ public static class ImageDecoder
     static RgbImage Guard(string name, ImageFormat format, Func<Source> open)
     {
         if (!ModuleInitializer.VipsInitialized)
-            throw Messages.Error(name, $"libvips cannot be loaded on this system ({ModuleInitializer.Exception?.Message})", "install the package NetVips.Native");
+            throw Messages.Error(name, $"libvips cannot be loaded ({ModuleInitializer.Exception?.Message})", "NetVips.Native is needed");
         try
         {
             using var source = open();
@@ -81,7 +81,10 @@ public static class ImageDecoder
     static void RequireSize(Image image, string name)
     {
         if (image.Width > MaxSide || image.Height > MaxSide || (long)image.Width * image.Height > MaxPixels)
-            throw Messages.Error(name, $"{image.Width}x{image.Height} pixels are too many", $"sides up to {MaxSide} and {MaxPixels} pixels in all are read");
+        {
+            var allowed = $"sides up to {MaxSide} and {MaxPixels} pixels in all are read";
+            throw Messages.Error(name, $"{image.Width}x{image.Height} pixels are too many", allowed);
+        }
     }
 
     static byte[] ReadSignature(string path)
@@ -109,7 +112,11 @@ public static class ImageDecoder
         if (bytes > MaxFileBytes) throw Messages.Error(name, $"{bytes} bytes are too many", $"up to {MaxFileBytes} are read");
     }
 
-    static ImageFormat RequireFormat(ReadOnlySpan<byte> start, string name) => ImageSignature.Sniff(start) is var format and not ImageFormat.Unknown
-        ? format
-        : throw Messages.Error(name, $"is no image that is known (it starts with {Convert.ToHexString(start[..Math.Min(start.Length, 4)])})", Allowed);
+    static ImageFormat RequireFormat(ReadOnlySpan<byte> start, string name)
+    {
+        var format = ImageSignature.Sniff(start);
+        if (format != ImageFormat.Unknown) return format;
+        var hex = Convert.ToHexString(start[..Math.Min(start.Length, 4)]);
+        throw Messages.Error(name, $"is no image that is known (it starts with {hex})", Allowed);
+    }
 }

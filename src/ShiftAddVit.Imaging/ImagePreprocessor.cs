@@ -21,7 +21,7 @@ public sealed class ImagePreprocessor
     readonly float[] _values;
 
     /// <summary>Prepares for one model.</summary>
-    /// <exception cref="ShiftAddVitException">A side, mean or standard deviation is out of range, or the resize is below the crop.</exception>
+    /// <exception cref="ShiftAddVitException">A side, mean or deviation is out of range, or the resize is below the crop.</exception>
     public ImagePreprocessor(Preprocessing preprocessing)
     {
         ArgumentNullException.ThrowIfNull(preprocessing);
@@ -83,11 +83,14 @@ public sealed class ImagePreprocessor
         if (size.Width < crop || size.Height < crop)
             throw Messages.Error(name, $"{image} pixels are fewer than the crop of {crop}x{crop}", "resize the image or use a larger one");
         var (left, top) = (CropOffset(size.Width, crop), CropOffset(size.Height, crop));
-        if (size == (image.Width, image.Height))
-            for (var y = 0; y < crop; y++)
-                image.Row(top + y).Slice(left * RgbImage.Channels, crop * RgbImage.Channels).CopyTo(window[(y * crop * RgbImage.Channels)..]);
-        else
-            CroppedResize.Run(image, size, left, top, crop, window);
+        if (size == (image.Width, image.Height)) Copy(image, left, top, crop, window);
+        else CroppedResize.Run(image, size, left, top, crop, window);
+    }
+
+    static void Copy(RgbImage image, int left, int top, int crop, Span<byte> window)
+    {
+        var rowBytes = crop * RgbImage.Channels;
+        for (var y = 0; y < crop; y++) image.Row(top + y).Slice(left * RgbImage.Channels, rowBytes).CopyTo(window[(y * rowBytes)..]);
     }
 
     void Normalise(ReadOnlySpan<byte> window, Span<float> planes)
@@ -103,9 +106,10 @@ public sealed class ImagePreprocessor
 
     static void Require(Preprocessing p)
     {
-        if (p.Crop is < 1 or > MaxCrop) throw Messages.Error("preprocessing", $"crop {p.Crop} is out of range", $"1 to {MaxCrop} are allowed");
+        if (p.Crop is < 1 or > MaxCrop)
+            throw Messages.Error("preprocessing", $"crop {p.Crop} is out of range", $"1 to {MaxCrop} are allowed");
         if (p.Resize is { } side && (side < p.Crop || side > ImageDecoder.MaxSide))
-            throw Messages.Error("preprocessing", $"resize {side} is out of range", $"the crop's {p.Crop} to {ImageDecoder.MaxSide} are allowed");
+            throw Messages.Error("preprocessing", $"resize {side} is out of range", $"{p.Crop} to {ImageDecoder.MaxSide} are allowed");
         if (p.Mean.IsDefault || p.Mean.Length != RgbImage.Channels || p.Mean.Any(m => !float.IsFinite(m)))
             throw Messages.Error("preprocessing", $"mean {Text(p.Mean)} cannot be used", "three finite numbers are needed");
         if (p.Std.IsDefault || p.Std.Length != RgbImage.Channels || p.Std.Any(s => !(s > 0 && float.IsFinite(s))))

@@ -61,7 +61,7 @@ public sealed class LabeledImageSet
         string[] folders = [.. ImageFolder.ClassFolders(directory)];
         if (folders.Length == 0) throw Messages.Error(directory, "has no labels", "labels.csv or one folder a class is needed");
         if (folders.Length > classCount)
-            throw Messages.Error(directory, $"has {folders.Length} class folders", $"the model's {classCount} classes are the most that are allowed");
+            throw Messages.Error(directory, $"has {folders.Length} class folders", $"up to {classCount}, the model's classes, are allowed");
         var items = ImmutableArray.CreateBuilder<LabeledImage>();
         for (var i = 0; i < folders.Length; i++)
         {

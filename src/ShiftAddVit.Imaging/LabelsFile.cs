@@ -49,7 +49,8 @@ static class LabelsFile
         var fields = row.Split(',');
         if (fields.Length != 2 || row.Contains('"'))
             throw Messages.Error(where, $"has {fields.Length} fields", "two fields without quotes are needed: file,class_index");
-        if (!int.TryParse(fields[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var label) || label < 0 || label >= classCount)
+        var isNumber = int.TryParse(fields[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var label);
+        if (!isNumber || label < 0 || label >= classCount)
             throw Messages.Error(where, $"class_index \"{fields[1]}\" cannot be used", $"0 to {classCount - 1} are allowed");
         return new(Resolve(fields[0], directory, where), label);
     }

@@ -65,9 +65,10 @@ static class PixelReader
     // round(n / 255), exact for 0..65025.
     static int DivideBy255(int n) => (n + 128 + ((n + 128) >> 8)) >> 8;
 
-    static int Orientation(Image image) => image.Contains("orientation") && image.Get("orientation") is int value and >= 1 and <= 8 ? value : 1;
+    static int Orientation(Image image) =>
+        image.Contains("orientation") && image.Get("orientation") is int value and >= 1 and <= 8 ? value : 1;
 
-    /// <summary>Where pixel (x, y) as stored lands, in bytes: Start(y) + x * StepX. EXIF numbers the eight flips and turns 1 to 8.</summary>
+    /// <summary>Where pixel (x, y) as stored lands, in bytes: Start(y) + x * StepX. EXIF numbers the flips and turns 1 to 8.</summary>
     readonly struct Placement
     {
         readonly int _origin;
@@ -77,7 +78,8 @@ static class PixelReader
         {
             var transposed = orientation >= 5;
             (Width, Height) = transposed ? (height, width) : (width, height);
-            var (stepX, stepY) = transposed ? (Width * RgbImage.Channels, RgbImage.Channels) : (RgbImage.Channels, Width * RgbImage.Channels);
+            var (stepX, stepY) = (RgbImage.Channels, Width * RgbImage.Channels);
+            if (transposed) (stepX, stepY) = (stepY, stepX);
             if (orientation is 2 or 3 or 7 or 8) (_origin, stepX) = (_origin + stepX * (width - 1), -stepX);
             if (orientation is 3 or 4 or 6 or 7) (_origin, stepY) = (_origin + stepY * (height - 1), -stepY);
             (StepX, _stepY) = (stepX, stepY);

@@ -20,7 +20,7 @@ sealed class ResizeAxis
     readonly int[] _weights;
     readonly int _stride;
 
-    /// <summary>Computes the weights of outputs [start, start + count) of <paramref name="output"/> from <paramref name="input"/> samples.</summary>
+    /// <summary>Computes the weights of outputs [start, start + count), of <paramref name="output"/> in all.</summary>
     public ResizeAxis(int input, int output, int start, int count)
     {
         var scale = (double)input / output;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text;
 using CsCheck;
 
 namespace ShiftAddVit.Imaging.Tests;
@@ -36,7 +37,7 @@ public class BadImageTests
     [InlineData("P6\n1 1\n255\nabc")]
     [InlineData("RIFF\u0001\u0001\u0001\u0001WAVE")]
     public void Formats_beyond_the_three_never_reach_a_loader(string content) =>
-        AssertRefused("picture", "is no image that is known", () => ImageDecoder.Decode(System.Text.Encoding.ASCII.GetBytes(content), "picture"));
+        AssertRefused("picture", "is no image that is known", () => ImageDecoder.Decode(Encoding.ASCII.GetBytes(content), "picture"));
 
     [Fact]
     public void A_file_that_may_not_be_read_is_refused()

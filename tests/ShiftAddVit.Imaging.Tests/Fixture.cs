@@ -9,8 +9,11 @@ static class Fixture
 
     public static byte[] Bytes(string name) => File.ReadAllBytes(PathOf("Decode", name));
 
-    public static TheoryData<string> Names(string folder, string extension) =>
-        [.. Directory.GetFiles(PathOf(folder), "*" + extension).Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Names(string folder, string extension)
+    {
+        var files = Directory.GetFiles(PathOf(folder), "*" + extension).Order(StringComparer.Ordinal);
+        return [.. files.Select(path => Path.GetFileNameWithoutExtension(path))];
+    }
 
     /// <summary>Reads the P6 files that Pillow writes: three lines of header, then the levels.</summary>
     public static RgbImage ReadPpm(string path)

@@ -9,19 +9,16 @@ public class ImageDecoderTests
     public void Every_kind_of_image_decodes_to_the_levels_that_Pillow_reads(string name)
     {
         var expected = Fixture.ReadPpm(Fixture.PathOf("Decode", name + ".ppm"));
-        foreach (var actual in new[] { ImageDecoder.Decode(Fixture.PathOf("Decode", name)), ImageDecoder.Decode(Fixture.Bytes(name), name) })
-        {
-            Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
-            Assert.Equal(expected.Pixels, actual.Pixels);
-        }
+        AssertEqual(expected, ImageDecoder.Decode(Fixture.PathOf("Decode", name)));
+        AssertEqual(expected, ImageDecoder.Decode(Fixture.Bytes(name), name));
     }
 
     [Fact]
     public void The_fixtures_hold_every_kind()
     {
         var names = Images.Select(row => row.Data).ToArray();
-        string[] kinds = ["bilevel.png", "cmyk_adobe.jpg", "grey_16.png", "palette.png", "progressive.jpg", "profile.jpg", "rgba.png", "animated.webp"];
-        Assert.Equal(27, names.Length);
+        string[] kinds = ["bilevel.png", "cmyk_adobe.jpg", "grey_16.png", "palette.png", "profile.jpg", "rgba.png", "animated.webp"];
+        Assert.Equal(28, names.Length);
         Assert.Subset(names.ToHashSet(), kinds.ToHashSet());
     }
 
@@ -47,5 +44,30 @@ public class ImageDecoderTests
         var expected = ImageDecoder.Decode(Fixture.Bytes("progressive.jpg"), "one").Pixels;
         Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
             Assert.Equal(expected, ImageDecoder.Decode(Fixture.Bytes("progressive.jpg"), $"image {i}").Pixels));
+    }
+
+    [Fact]
+    public void Stray_bytes_between_segments_are_read_over_as_by_Pillow()
+    {
+        var bytes = Fixture.Bytes("sampling_420.jpg");
+        var segment = bytes.AsSpan().IndexOf([(byte)0xFF, (byte)0xC4]);
+        byte[] stray = [.. bytes[..segment], 0x00, 0x11, 0x22, .. bytes[segment..]];
+        AssertEqual(Fixture.ReadPpm(Fixture.PathOf("Decode", "sampling_420.jpg.ppm")), ImageDecoder.Decode(stray, "stray.jpg"));
+    }
+
+    [Fact]
+    public void Inks_without_the_marker_of_Adobe_are_inverted_too_as_by_Pillow()
+    {
+        var bytes = Fixture.Bytes("cmyk_adobe.jpg");
+        var marker = bytes.AsSpan().IndexOf([(byte)0xFF, (byte)0xEE]);
+        var length = 2 + (bytes[marker + 2] << 8 | bytes[marker + 3]);
+        byte[] plain = [.. bytes[..marker], .. bytes[(marker + length)..]];
+        AssertEqual(Fixture.ReadPpm(Fixture.PathOf("Decode", "cmyk_adobe.jpg.ppm")), ImageDecoder.Decode(plain, "plain.jpg"));
+    }
+
+    static void AssertEqual(RgbImage expected, RgbImage actual)
+    {
+        Assert.Equal((expected.Width, expected.Height), (actual.Width, actual.Height));
+        Assert.Equal(expected.Pixels, actual.Pixels);
     }
 }

@@ -31,7 +31,8 @@ public class ImagePreprocessorTests
         for (var level = 0; level < 256; level++)
         {
             preprocessor.Apply(new(1, 1, [(byte)level, (byte)(255 - level), (byte)level]), planes);
-            Assert.Equal([(level / 255f - 0.485f) / 0.229f, ((255 - level) / 255f - 0.456f) / 0.224f, (level / 255f - 0.406f) / 0.225f], planes);
+            var (red, green) = ((level / 255f - 0.485f) / 0.229f, ((255 - level) / 255f - 0.456f) / 0.224f);
+            Assert.Equal([red, green, (level / 255f - 0.406f) / 0.225f], planes);
         }
     }
 
@@ -51,7 +52,8 @@ public class ImagePreprocessorTests
     [InlineData(231, 224, 4)]
     [InlineData(256, 224, 16)]
     [InlineData(224, 224, 0)]
-    public void Crop_offsets_round_half_to_even(int side, int crop, int offset) => Assert.Equal(offset, ImagePreprocessor.CropOffset(side, crop));
+    public void Crop_offsets_round_half_to_even(int side, int crop, int offset) =>
+        Assert.Equal(offset, ImagePreprocessor.CropOffset(side, crop));
 
     [Fact]
     public void A_crop_is_within_half_a_pixel_of_the_centre_and_inside() =>
@@ -120,7 +122,8 @@ public class ImagePreprocessorTests
     }
 
     [Fact]
-    public void A_span_of_another_length_is_a_bug() => Assert.Throws<ArgumentException>(() => Of(null, 2).Apply(Noise(2, 2), new float[11]));
+    public void A_span_of_another_length_is_a_bug() =>
+        Assert.Throws<ArgumentException>(() => Of(null, 2).Apply(Noise(2, 2), new float[11]));
 
     [Theory]
     [InlineData(null, 0, "crop 0")]
