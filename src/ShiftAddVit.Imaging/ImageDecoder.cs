@@ -34,6 +34,10 @@ public static class ImageDecoder
         Log.SetLogHandler("VIPS", Enums.LogLevelFlags.Warning, static (_, _, _) => { });
     }
 
+    /// <summary>Name and version of the library that decodes.</summary>
+    /// <exception cref="DllNotFoundException">It is not there for this system.</exception>
+    public static string LibraryVersion => $"libvips {NetVips.NetVips.Version(0)}.{NetVips.NetVips.Version(1)}.{NetVips.NetVips.Version(2)}";
+
     /// <summary>Decodes a file.</summary>
     /// <exception cref="ShiftAddVitException">The file is missing, a directory, empty, too large, of another format or broken.</exception>
     public static RgbImage Decode(string path)
