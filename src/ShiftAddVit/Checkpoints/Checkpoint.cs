@@ -5,8 +5,8 @@ namespace ShiftAddVit.Checkpoints;
 
 /// <summary>
 /// The named tensors of a file of weights: safetensors, or what <c>torch.save</c> of PyTorch 1.6 and newer writes (.pt, .pth, .bin).
-/// The file is mapped; opening reads the list of tensors, values are read when asked for. A file can neither run code nor make
-/// the reader allocate more than a small multiple of its own size.
+/// The file is mapped; opening reads the list of tensors, values are read when asked for. A file cannot run code, and opening it
+/// allocates no more than a small multiple of its list of tensors, plus at most some 150 MB for what a hostile pickle builds.
 /// </summary>
 /// <remarks>Reads may run in parallel with each other, not with <see cref="Dispose"/>. The file must not shrink while it is open.</remarks>
 public sealed class Checkpoint : IDisposable

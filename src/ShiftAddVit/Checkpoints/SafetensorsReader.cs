@@ -14,16 +14,14 @@ static class SafetensorsReader
     public const int MaxHeaderBytes = 100_000_000;
     public const string MetadataKey = "__metadata__";
 
-    /// <summary>The header nests an object in an object and an array in that.</summary>
-    const int MaxDepth = 3;
-
     public static CheckpointIndex Read(MappedFile file)
     {
         var header = Header(file);
         var data = PrefixBytes + header.Length;
         try
         {
-            var json = new Utf8JsonReader(header, new JsonReaderOptions { MaxDepth = MaxDepth });
+            // Each value is read as the one kind it may be, so no text makes this nest deeper than three levels.
+            var json = new Utf8JsonReader(header);
             return ReadRoot(ref json, data, file.Length);
         }
         // InvalidOperationException: an escape such as \ud800 that is no character.

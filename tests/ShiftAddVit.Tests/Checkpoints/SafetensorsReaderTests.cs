@@ -21,6 +21,15 @@ public class SafetensorsReaderTests
         Refused.ToOpen([.. Length(length), (byte)'{', (byte)'}'], length.ToString(), "100,000,000");
 
     [Fact]
+    public void A_header_above_the_limit_is_refused_even_if_the_file_is_as_long()
+    {
+        using var directory = new TempDirectory();
+        var path = directory.Write("sparse", Length(100_000_001));
+        using (var stream = File.OpenWrite(path)) stream.SetLength(100_000_009);
+        Refused.By(path, () => Checkpoint.Open(path), "100000001", "100,000,000");
+    }
+
+    [Fact]
     public void A_truncated_file_is_refused()
     {
         var whole = Of("{" + Entry("\"a\"", "F32", "2", 0, 8) + "}", 8);

@@ -162,12 +162,15 @@ public class TorchReaderTests
         for (var length = 1; length < whole.Length; length++) Refused.ToOpen(whole.AsSpan(0, length));
     }
 
-    [Fact]
-    public void An_encrypted_entry_is_refused()
+    [Theory]
+    [InlineData(8, "encrypted")]
+    [InlineData(10, "compressed")]
+    [InlineData(20, "compressed")]
+    public void An_entry_whose_flags_method_or_size_say_that_it_is_not_stored_is_refused(int field, string word)
     {
         var bytes = File(Dict(Tensor(0, [4], [1])));
         var central = bytes.AsSpan().IndexOf("PK\u0001\u0002"u8);
-        bytes[central + 8] |= 1;
-        Refused.ToOpen(bytes, "encrypted");
+        bytes[central + field] ^= 1;
+        Refused.ToOpen(bytes, word);
     }
 }

@@ -1,3 +1,4 @@
+using ShiftAddVit.Checkpoints;
 using static ShiftAddVit.Tests.Checkpoints.Torch.TorchBytes;
 
 namespace ShiftAddVit.Tests.Checkpoints.Torch;
@@ -43,6 +44,7 @@ public class UnpicklerTests
     [InlineData("t.")]
     [InlineData("N(0.")]
     [InlineData("N(a.")]
+    [InlineData("N(0t.")]
     [InlineData("N\u0086.")]
     [InlineData("q\0.")]
     [InlineData("h\0.")]
@@ -58,6 +60,28 @@ public class UnpicklerTests
     [InlineData("X\u0001\0\0\0\u00ff.")]
     [InlineData("cos")]
     public void A_malformed_pickle_is_refused(string opcodes) => Refused.ToOpen(File(opcodes), "its pickle");
+
+    [Theory]
+    [InlineData("K\u0004")]
+    [InlineData("M\u0004\0")]
+    [InlineData("J\u0004\0\0\0")]
+    [InlineData("\u008a\u0001\u0004")]
+    [InlineData("\u008a\u0008\u0004\0\0\0\0\0\0\0")]
+    [InlineData("\u008b\u0002\0\0\0\u0004\0")]
+    public void An_integer_may_be_written_in_any_length(string four)
+    {
+        using var directory = new TempDirectory();
+        using var checkpoint = Checkpoint.Open(directory.Write("a", File(Dict(Tensor(0, [4], [1]).Replace(Integer(4), four)))));
+        Assert.Equal([0, 1, 2, 3], checkpoint.ReadFloat32("w").Values);
+    }
+
+    [Theory]
+    [InlineData("J\u00fe\u00ff\u00ff\u00ff", "-2")]
+    [InlineData("\u008a\u0001\u00fe", "-2")]
+    [InlineData("\u008a\0", "16 bytes for 0 elements")]
+    [InlineData("\u008a\u0009\u0004\0\0\0\0\0\0\0\0", "its pickle")]
+    public void An_integer_keeps_its_sign_and_is_no_longer_than_64_bits(string odd, string words) =>
+        Refused.ToOpen(File(Dict(Tensor(0, [4], [1]).Replace(Integer(4), odd))), words);
 
     [Theory]
     [InlineData("\u0080\u0001}.")]
