@@ -1,0 +1,99 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Checkpoints;
+
+/// <summary>Writes safetensors files of F32 tensors. Equal arguments give equal bytes.</summary>
+public static class SafetensorsWriter
+{
+    /// <summary>The data starts at a multiple of this, so that a reader can map it as floats.</summary>
+    const int Alignment = 8;
+
+    /// <summary>Values written at a time: their bytes must fit a span.</summary>
+    const int Part = 1 << 20;
+
+    /// <summary>Encodes names; throws on half a surrogate pair instead of writing another name.</summary>
+    static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    /// <summary>Writes <paramref name="tensors"/> in their order, and metadata sorted by key, through <see cref="AtomicFile"/>.</summary>
+    /// <exception cref="ArgumentException">A name occurs twice, is <c>__metadata__</c> or not Unicode; there are too many.</exception>
+    /// <exception cref="ShiftAddVitException">A value is not finite, or the file cannot be written.</exception>
+    public static void Write(
+        string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        var ordered = new OrderedDictionary<string, Tensor>(tensors);
+        if (ordered.ContainsKey(SafetensorsReader.MetadataKey))
+            throw new ArgumentException($"{SafetensorsReader.MetadataKey} is no name for a tensor", nameof(tensors));
+        foreach (var (name, tensor) in ordered)
+            if (tensor.Values.ContainsAnyExceptInRange(float.MinValue, float.MaxValue))
+                throw new ShiftAddVitException($"{path}: not written: tensor {ErrorText.Quote(name)} holds a value that is not finite");
+
+        var header = Header(ordered, metadata ?? new Dictionary<string, string>());
+        AtomicFile.Write(path, stream =>
+        {
+            stream.Write(header);
+            foreach (var tensor in ordered.Values) WriteValues(stream, tensor.Values);
+        });
+    }
+
+    static byte[] Header(OrderedDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        if (tensors.Count > CheckpointIndex.MaxEntries || metadata.Count > CheckpointIndex.MaxEntries)
+            throw new ArgumentException($"more than {CheckpointIndex.MaxEntries:N0} tensors or metadata", nameof(tensors));
+        var text = Json(tensors, metadata).WrittenSpan;
+        var length = (text.Length + Alignment - 1) / Alignment * Alignment;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, SafetensorsReader.MaxHeaderBytes, nameof(tensors));
+
+        var header = new byte[SafetensorsReader.PrefixBytes + length];
+        BinaryPrimitives.WriteInt64LittleEndian(header, length);
+        text.CopyTo(header.AsSpan(SafetensorsReader.PrefixBytes));
+        header.AsSpan(SafetensorsReader.PrefixBytes + text.Length).Fill((byte)' ');
+        return header;
+    }
+
+    static ArrayBufferWriter<byte> Json(OrderedDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(bytes);
+        json.WriteStartObject();
+        if (metadata.Count > 0) WriteMetadata(json, metadata);
+        long offset = 0;
+        foreach (var (name, tensor) in tensors)
+        {
+            json.WriteStartObject(StrictUtf8.GetBytes(name));
+            json.WriteString("dtype"u8, "F32"u8);
+            WriteIntegers(json, "shape"u8, [.. tensor.Shape.Extents]);
+            WriteIntegers(json, "data_offsets"u8, offset, offset += (long)tensor.Shape.ElementCount * sizeof(float));
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
+        json.Flush();
+        return bytes;
+    }
+
+    static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string> metadata)
+    {
+        json.WriteStartObject(SafetensorsReader.MetadataKey);
+        foreach (var (key, value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            json.WriteString(StrictUtf8.GetBytes(key), StrictUtf8.GetBytes(value));
+        json.WriteEndObject();
+    }
+
+    static void WriteIntegers(Utf8JsonWriter json, ReadOnlySpan<byte> name, params ReadOnlySpan<long> integers)
+    {
+        json.WriteStartArray(name);
+        foreach (var integer in integers) json.WriteNumberValue(integer);
+        json.WriteEndArray();
+    }
+
+    static void WriteValues(Stream stream, ReadOnlySpan<float> values)
+    {
+        for (; values.Length > 0; values = values[Math.Min(Part, values.Length)..])
+            stream.Write(MemoryMarshal.AsBytes(values[..Math.Min(Part, values.Length)]));
+    }
+}
