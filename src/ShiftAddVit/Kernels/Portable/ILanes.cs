@@ -62,6 +62,9 @@ unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
     /// <summary>Reads 2 x Count signed bytes as int16, a pair (k, k + 1) a lane.</summary>
     static abstract T LoadPairs(sbyte* weights);
 
+    /// <summary>Writes q - 128 as int16 for 2 x Count activations.</summary>
+    static abstract void Centre(byte* activations, short* destination);
+
     /// <summary>The int16 pair at <paramref name="activations"/> in every lane.</summary>
     static abstract T BroadcastPair(short* activations);
 

@@ -18,6 +18,7 @@ sealed unsafe class PortableFloatKernel<T>(KernelIsa isa, bool accelerated)
 
     public override int ScratchBytes(int k) => Mr * Nr * sizeof(float);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(in FloatOperands operands)
     {
         var o = operands;
