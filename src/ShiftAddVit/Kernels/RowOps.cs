@@ -12,6 +12,9 @@ sealed unsafe class RowOps(KernelIsa widest)
     /// <summary>A largest magnitude below 2^-100 counts as 0.</summary>
     internal const float SmallestMax = 7.888609e-31f;
 
+    /// <summary>The largest error of <see cref="Gelu"/> for |x| at most 30.</summary>
+    internal const float GeluError = 1e-6f;
+
     /// <summary>The widest vectors used.</summary>
     public KernelIsa Widest { get; } = widest;
 
@@ -43,7 +46,7 @@ sealed unsafe class RowOps(KernelIsa widest)
         Traversal.ForEach(ref op, length, Widest);
     }
 
-    /// <summary>y[n] = x[n] / 2 * (1 + erf(x[n] / sqrt 2)); absolute error at most 1e-6 for |x| &lt;= 10. y may be x.</summary>
+    /// <summary>y[n] = x[n] / 2 * (1 + erf(x[n] / sqrt 2)); absolute error at most <see cref="GeluError"/>. y may be x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Gelu(float* x, int length, float* y)
     {
