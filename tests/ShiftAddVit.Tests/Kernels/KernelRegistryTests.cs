@@ -108,6 +108,9 @@ public class KernelRegistryTests
         Assert.Throws<ShiftAddVitException>(() => new KernelRegistry(KernelIsa.Vector512, ForcedShift, ForcedShift));
 
     [Fact]
+    public void The_process_has_one_registry() => Assert.Same(KernelRegistry.Default, KernelRegistry.Default);
+
+    [Fact]
     public void An_operation_refuses_weights_it_does_not_take() =>
         Assert.Throws<ArgumentException>(() => new KernelRegistry(KernelIsa.Vector512).Choose(Operation.MatShift, WeightFormat.F32));
 

@@ -56,9 +56,6 @@ unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
     /// <summary>Outputs in a vector.</summary>
     static abstract int Count { get; }
 
-    /// <summary>Whether the width is one instruction here, not several.</summary>
-    static abstract bool IsAccelerated { get; }
-
     /// <summary>Reads 2 x Count signed bytes as int16, a pair (k, k + 1) a lane.</summary>
     static abstract T LoadPairs(sbyte* weights);
 

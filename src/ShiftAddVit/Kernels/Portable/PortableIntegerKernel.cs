@@ -17,8 +17,6 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
 
     static int Nr => 2 * T.Count;
 
-    public override string? Missing => T.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
-
     public override int ScratchBytes(int k) => RowBytes(k) * Mr + Mr * Nr * sizeof(int);
 
     /// <summary>One row of q - 128 as int16, padded to whole cache lines.</summary>
