@@ -12,7 +12,7 @@ abstract class Kernel(KernelName name, string schedule, PackFormat packing)
     public PackFormat Packing { get; } = packing;
 
     /// <summary>What this machine lacks, or null: without it a kernel gives the same result, slowly.</summary>
-    public virtual string? Missing => null;
+    public string? Missing => Name.Isa.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
 
     /// <summary>Bytes of scratch memory, aligned to 64, that a call with K inputs needs. One call at a time may use it.</summary>
     public virtual int ScratchBytes(int k) => 0;

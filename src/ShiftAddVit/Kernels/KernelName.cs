@@ -35,22 +35,6 @@ public enum NumberType
     I32,
 }
 
-/// <summary>What a kernel runs on, narrowest first: a cap allows everything up to it.</summary>
-public enum KernelIsa
-{
-    /// <summary>Scalar C# that defines the result.</summary>
-    Reference,
-
-    /// <summary>Portable C# vectors of 128 bits.</summary>
-    Vector128,
-
-    /// <summary>Portable C# vectors of 256 bits.</summary>
-    Vector256,
-
-    /// <summary>Portable C# vectors of 512 bits.</summary>
-    Vector512,
-}
-
 /// <summary>
 /// The name of a kernel, <c>{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}</c>: <c>MatShift_U8P4I32_6x32_Vector512</c> shifts U8 activations by P4
 /// weights, accumulates in I32, and holds 6 rows times 32 outputs at a time.

@@ -32,12 +32,15 @@ public sealed class KernelRegistry
         new PortableIntegerKernel<TInteger>(Operation.MatShift, NumberType.P4, isa),
         new PortableIntegerKernel<TInteger>(Operation.MatShift, NumberType.P4P4, isa),
         new PortableIntegerKernel<TInteger>(Operation.MatMul, NumberType.S8, isa),
-        new PortableFloatKernel<TFloat>(isa, TInteger.IsAccelerated),
+        new PortableFloatKernel<TFloat>(isa),
     ];
 
     static readonly Lazy<KernelRegistry> LazyDefault = new(() => new(ParseIsa(Knobs.MaxIsa), [.. Knobs.ForcedKernels]));
 
     readonly KernelIsa _cap;
+
+    /// <summary>The kernel of each job, that is of each operation and type of weights.</summary>
+    readonly Dictionary<(Operation, NumberType), Kernel> _chosen;
 
     /// <summary>Chooses kernels under a cap.</summary>
     /// <param name="cap">The widest instruction set allowed; what the process's knobs say is not looked at.</param>
@@ -47,14 +50,11 @@ public sealed class KernelRegistry
     {
         _cap = cap;
         Kernels = Create();
-        var chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
-        var forcedJobs = Force(forced, chosen);
-        All = [.. Kernels.Select(kernel => Describe(kernel, chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
-        Rows = new(Widest(cap));
-        _chosen = chosen;
+        _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
+        var forcedJobs = Force(forced);
+        All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
+        Rows = new(Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsAccelerated));
     }
-
-    readonly Dictionary<(Operation, NumberType), Kernel> _chosen;
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
     /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
@@ -89,31 +89,25 @@ public sealed class KernelRegistry
 
     static (Operation, NumberType) Job(Kernel kernel) => (kernel.Name.Op, kernel.Name.B);
 
-    static KernelIsa Widest(KernelIsa cap)
-    {
-        var widest = System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated ? KernelIsa.Vector512
-            : System.Runtime.Intrinsics.Vector256.IsHardwareAccelerated ? KernelIsa.Vector256
-            : System.Runtime.Intrinsics.Vector128.IsHardwareAccelerated ? KernelIsa.Vector128
-            : KernelIsa.Reference;
-        return cap < widest ? cap : widest;
-    }
-
     string? Refusal(Kernel kernel) =>
         kernel.Name.Isa > _cap ? $"capped at {_cap} (SHIFTADD_MAX_ISA)" : kernel.Missing;
 
-    HashSet<(Operation, NumberType)> Force(ReadOnlySpan<string> names, Dictionary<(Operation, NumberType), Kernel> chosen)
+    /// <summary>Puts the named kernels in place and returns the jobs they do.</summary>
+    HashSet<(Operation, NumberType)> Force(ReadOnlySpan<string> names)
     {
-        var forced = new HashSet<(Operation, NumberType)>();
+        var jobs = new HashSet<(Operation, NumberType)>();
         foreach (var name in names)
         {
             var kernel = Kernels.FirstOrDefault(kernel => kernel.Name.ToString() == name)
-                ?? throw new ShiftAddVitException($"SHIFTADD_KERNEL: no kernel {name}; known are {string.Join(", ", Kernels.Select(k => k.Name))}");
-            if (Refusal(kernel) is { } refusal) throw new ShiftAddVitException($"SHIFTADD_KERNEL: {name} can not be forced: {refusal}");
-            if (!forced.Add(Job(kernel))) throw new ShiftAddVitException($"SHIFTADD_KERNEL: {name} is the second kernel for {kernel.Name.Op} with {kernel.Name.B}; one is allowed");
-            chosen[Job(kernel)] = kernel;
+                ?? throw Refuse($"no kernel {name}; known are {string.Join(", ", Kernels.Select(kernel => kernel.Name))}");
+            if (Refusal(kernel) is { } refusal) throw Refuse($"{name} can not be forced: {refusal}");
+            if (!jobs.Add(Job(kernel))) throw Refuse($"{name} is the second kernel for {kernel.Name.Op} with {kernel.Name.B}; one is allowed");
+            _chosen[Job(kernel)] = kernel;
         }
-        return forced;
+        return jobs;
     }
+
+    static ShiftAddVitException Refuse(string why) => new($"SHIFTADD_KERNEL: {why}");
 
     KernelInfo Describe(Kernel kernel, Kernel chosen, bool forced)
     {

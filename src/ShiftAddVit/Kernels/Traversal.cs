@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ShiftAddVit.Kernels.Portable;
 
 namespace ShiftAddVit.Kernels;
@@ -11,10 +12,12 @@ interface ILaneOperator
 
 /// <summary>
 /// Walks a row from its start in the widest vectors allowed, then in each narrower width, one element at a time at the end: nothing
-/// beyond the row is touched and no element is handled twice, so operators may work in place.
+/// beyond the row is touched and no element is handled twice, so operators may work in place. The walks are optimised when first
+/// compiled: unoptimised vector code is a hundred times slower, and a short-lived process would see little else.
 /// </summary>
 static class Traversal
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void ForEach<TOp>(ref TOp op, int length, KernelIsa widest) where TOp : struct, ILaneOperator
     {
         nint i = 0;
@@ -25,6 +28,7 @@ static class Traversal
     }
 
     /// <summary>The sum of the values; its order depends on the length and the widest vector only.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum<TOp>(ref TOp op, int length, KernelIsa widest) where TOp : struct, ILaneOperator
     {
         nint i = 0;
@@ -36,6 +40,7 @@ static class Traversal
     }
 
     /// <summary>The largest of the values and <paramref name="least"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max<TOp>(ref TOp op, int length, KernelIsa widest, float least) where TOp : struct, ILaneOperator
     {
         nint i = 0;
@@ -45,6 +50,7 @@ static class Traversal
         return WalkMax<TOp, FloatLanes1>(ref op, ref i, length, least);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Walk<TOp, T>(ref TOp op, ref nint index, int length) where TOp : struct, ILaneOperator where T : struct, IFloatLanes<T>
     {
         var (local, i) = (op, index);
@@ -52,6 +58,7 @@ static class Traversal
         index = i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float WalkSum<TOp, T>(ref TOp op, ref nint index, int length) where TOp : struct, ILaneOperator where T : struct, IFloatLanes<T>
     {
         var (local, i) = (op, index);
@@ -61,6 +68,7 @@ static class Traversal
         return sum.SumLanes();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static float WalkMax<TOp, T>(ref TOp op, ref nint index, int length, float least)
         where TOp : struct, ILaneOperator where T : struct, IFloatLanes<T>
     {

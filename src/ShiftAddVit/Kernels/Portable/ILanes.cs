@@ -56,11 +56,11 @@ unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
     /// <summary>Outputs in a vector.</summary>
     static abstract int Count { get; }
 
-    /// <summary>Whether the width is one instruction here, not several.</summary>
-    static abstract bool IsAccelerated { get; }
-
     /// <summary>Reads 2 x Count signed bytes as int16, a pair (k, k + 1) a lane.</summary>
     static abstract T LoadPairs(sbyte* weights);
+
+    /// <summary>Writes q - 128 as int16 for 2 x Count activations.</summary>
+    static abstract void Centre(byte* activations, short* destination);
 
     /// <summary>The int16 pair at <paramref name="activations"/> in every lane.</summary>
     static abstract T BroadcastPair(short* activations);

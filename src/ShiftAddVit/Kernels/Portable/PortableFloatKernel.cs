@@ -4,7 +4,7 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels.Portable;
 
 /// <summary>Float32 products: tiles of 6 rows x 2 vectors of outputs, whose 12 accumulators stay in registers.</summary>
-sealed unsafe class PortableFloatKernel<T>(KernelIsa isa, bool accelerated)
+sealed unsafe class PortableFloatKernel<T>(KernelIsa isa)
     : FloatKernel(new(Operation.MatMul, NumberType.F32, NumberType.F32, NumberType.F32, Mr, 2 * T.Count, isa),
         "one fused multiply-add an input, inputs ascending",
         new(WeightFormat.F32, 2 * T.Count, kGroup: 1))
@@ -14,10 +14,9 @@ sealed unsafe class PortableFloatKernel<T>(KernelIsa isa, bool accelerated)
 
     static int Nr => 2 * T.Count;
 
-    public override string? Missing => accelerated ? null : $"{Name.Isa} is not hardware accelerated here";
-
     public override int ScratchBytes(int k) => Mr * Nr * sizeof(float);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(in FloatOperands operands)
     {
         var o = operands;

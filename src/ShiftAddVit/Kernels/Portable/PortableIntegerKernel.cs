@@ -17,13 +17,12 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
 
     static int Nr => 2 * T.Count;
 
-    public override string? Missing => T.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
-
     public override int ScratchBytes(int k) => RowBytes(k) * Mr + Mr * Nr * sizeof(int);
 
     /// <summary>One row of q - 128 as int16, padded to whole cache lines.</summary>
     static int RowBytes(int k) => (k * sizeof(short) + 63) & ~63;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(in IntegerOperands operands)
     {
         var o = operands;
@@ -55,7 +54,9 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Widen(byte* source, int k, short* destination)
     {
-        for (var i = 0; i < k; i++) destination[i] = (short)(source[i] - 128);
+        nint i = 0;
+        for (; i <= k - 2 * T.Count; i += 2 * T.Count) T.Centre(source + i, destination + i);
+        for (; i < k; i++) destination[i] = (short)(source[i] - 128);
         if ((k & 1) != 0) destination[k] = 0;
     }
 

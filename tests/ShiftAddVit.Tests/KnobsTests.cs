@@ -1,0 +1,59 @@
+namespace ShiftAddVit.Tests;
+
+/// <summary>The environment belongs to the process: these tests do not run beside others that read it.</summary>
+[Collection(nameof(KnobsTests))]
+[CollectionDefinition(nameof(KnobsTests), DisableParallelization = true)]
+public class KnobsTests
+{
+    static void With(string name, string? value, Action test)
+    {
+        var before = Environment.GetEnvironmentVariable(name);
+        Environment.SetEnvironmentVariable(name, value);
+        try { test(); }
+        finally { Environment.SetEnvironmentVariable(name, before); }
+    }
+
+    [Fact]
+    public void Every_knob_is_described()
+    {
+        Assert.Equal(Knobs.All.Length, Knobs.All.Select(knob => knob.Name).Distinct().Count());
+        Assert.All(Knobs.All, knob => Assert.StartsWith("SHIFTADD_", knob.Name, StringComparison.Ordinal));
+        Assert.All(Knobs.All, knob => Assert.EndsWith(".", knob.Purpose, StringComparison.Ordinal));
+        Assert.All(Knobs.All, knob => Assert.NotEmpty(knob.Allowed));
+    }
+
+    [Theory]
+    [InlineData(null, "vector512")]
+    [InlineData(" ", "vector512")]
+    [InlineData("vector128", "vector128")]
+    [InlineData("reference", "reference")]
+    public void The_cap_has_a_default(string? value, string expected) => With("SHIFTADD_MAX_ISA", value, () => Assert.Equal(expected, Knobs.MaxIsa));
+
+    [Theory]
+    [InlineData("avx512")]
+    [InlineData("Vector128")]
+    public void A_wrong_cap_is_refused(string value) => With("SHIFTADD_MAX_ISA", value, () =>
+        Assert.Equal($"SHIFTADD_MAX_ISA={value}: not allowed; reference|vector128|vector256|vector512",
+            Assert.Throws<ShiftAddVitException>(() => Knobs.MaxIsa).Message));
+
+    [Theory]
+    [InlineData(null, 1)]
+    [InlineData("2", 2)]
+    [InlineData("1024", 1024)]
+    public void Threads_have_a_default(string? value, int expected) => With("SHIFTADD_THREADS", value, () => Assert.Equal(expected, Knobs.Threads));
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("1025")]
+    [InlineData("two")]
+    public void Wrong_threads_are_refused(string value) => With("SHIFTADD_THREADS", value, () =>
+        Assert.Equal($"SHIFTADD_THREADS={value}: not allowed; 1 to 1024", Assert.Throws<ShiftAddVitException>(() => Knobs.Threads).Message));
+
+    [Fact]
+    public void Forced_kernels_are_separated_by_commas()
+    {
+        With("SHIFTADD_KERNEL", " a ,b,", () => Assert.Equal(["a", "b"], Knobs.ForcedKernels));
+        With("SHIFTADD_KERNEL", null, () => Assert.Empty(Knobs.ForcedKernels));
+    }
+}

@@ -1,0 +1,125 @@
+using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
+using ShiftAddVit.Tests.Suites;
+
+namespace ShiftAddVit.Tests.Packing;
+
+public class PackFormatTests
+{
+    public static TheoryData<WeightFormat> Quantised => [WeightFormat.S8, WeightFormat.P4, WeightFormat.P4P4];
+
+    static readonly (int Nr, int KGroup)[] Tiles = [(1, 1), (1, 2), (3, 1), (4, 2), (8, 4)];
+
+    /// <summary>Every value of the format in turn, so that every exponent, sign, pair and zero is met in every place.</summary>
+    static sbyte[] AllValues(WeightFormat format, int count)
+    {
+        var values = Codebook.Of(format).Magnitudes.SelectMany(m => new[] { (sbyte)m, (sbyte)-m }).Distinct().ToArray();
+        return [.. Enumerable.Range(0, count).Select(i => values[i % values.Length])];
+    }
+
+    /// <summary>Where element n,k lies, in elements, by the sentence that describes the order.</summary>
+    static int IndexOf(PackFormat format, int n, int k, int columns) =>
+        ((n / format.Nr * ((columns + format.KGroup - 1) / format.KGroup) + k / format.KGroup) * format.Nr + n % format.Nr) * format.KGroup + k % format.KGroup;
+
+    [Theory, MemberData(nameof(Quantised))]
+    public void Decoded_weights_read_back_and_the_padding_is_0(WeightFormat weights)
+    {
+        foreach (var (nr, kGroup) in Tiles)
+            foreach (var (n, k) in Shapes(nr, kGroup))
+                AssertPacked(new(WeightFormat.S8, nr, kGroup), weights, n, k, (packed, index) => (sbyte)packed[index], value => value);
+    }
+
+    [Fact]
+    public void One_term_codes_read_back_and_the_padding_is_0()
+    {
+        foreach (var (nr, kGroup) in Tiles.Where(tile => tile.KGroup % 2 == 0))
+            foreach (var (n, k) in Shapes(nr, kGroup))
+                AssertPacked(new(WeightFormat.P4, nr, kGroup), WeightFormat.P4, n, k, (packed, i) => (packed[i / 2] >> (i % 2 * 4)) & 15, P4.Encode);
+    }
+
+    [Fact]
+    public void Two_term_codes_read_back_and_the_padding_is_0()
+    {
+        foreach (var (nr, kGroup) in Tiles)
+            foreach (var (n, k) in Shapes(nr, kGroup))
+                AssertPacked(new(WeightFormat.P4P4, nr, kGroup), WeightFormat.P4P4, n, k, (packed, i) => packed[i], value => P4P4.Encode(value));
+    }
+
+    static IEnumerable<(int N, int K)> Shapes(int nr, int kGroup) =>
+        from n in Enumerable.Range(1, 2 * nr + 1) from k in Enumerable.Range(1, 2 * kGroup + 1).Append(90) select (n, k);
+
+    static void AssertPacked(PackFormat format, WeightFormat weights, int n, int k, Func<byte[], int, int> read, Func<int, int> encode)
+    {
+        var values = AllValues(weights, n * k);
+        using var buffer = format.Pack(WeightPlane.Encode(weights, n, k, values));
+        var packed = buffer.AsSpan<byte>().ToArray();
+        var nonzero = 0;
+        for (var i = 0; i < n * k; i++)
+        {
+            var code = encode(values[i]);
+            Assert.Equal(code, read(packed, IndexOf(format, i / k, i % k, k)));
+            if (code != 0) nonzero++;
+        }
+        var elements = format.Element == WeightFormat.P4 ? 2 * packed.Length : packed.Length;
+        Assert.Equal(nonzero, Enumerable.Range(0, elements).Count(i => read(packed, i) != 0));
+    }
+
+    [Theory, MemberData(nameof(Quantised))]
+    public void Panels_of_one_output_are_the_rows_of_the_plane(WeightFormat weights)
+    {
+        var plane = WeightPlane.Encode(weights, 5, 7, AllValues(weights, 35));
+        using var packed = new PackFormat(weights, 1, weights == WeightFormat.P4 ? 2 : 1).Pack(plane);
+        Assert.Equal(plane.Codes, packed.AsSpan<byte>());
+    }
+
+    [Fact]
+    public void Floats_read_back_from_rows_and_from_columns()
+    {
+        var format = new PackFormat(WeightFormat.F32, 4, 1);
+        foreach (var (n, k) in Shapes(4, 3))
+        {
+            var (rowStride, columnStride) = (k + 2, n + 3);
+            var rows = KernelRows.RandomFloats(new(n), n * rowStride);
+            var columns = KernelRows.RandomFloats(new(k), k * columnStride);
+            var packed = new float[format.ByteLength(n, k) / sizeof(float)];
+            packed.AsSpan().Fill(float.NaN);
+            format.PackRows(n, k, rows, rowStride, packed);
+            AssertFloats(format, packed, n, k, (output, input) => rows[output * rowStride + input]);
+            packed.AsSpan().Fill(float.NaN);
+            format.PackColumns(n, k, columns, columnStride, packed);
+            AssertFloats(format, packed, n, k, (output, input) => columns[input * columnStride + output]);
+        }
+    }
+
+    static void AssertFloats(PackFormat format, float[] packed, int n, int k, Func<int, int, float> value)
+    {
+        for (var output = 0; output < packed.Length / k; output++)
+            for (var input = 0; input < k; input++)
+                Assert.Equal(output < n ? value(output, input) : 0, packed[IndexOf(format, output, input, k)]);
+    }
+
+    [Fact]
+    public void Packing_into_the_callers_memory_allocates_nothing()
+    {
+        var format = new PackFormat(WeightFormat.F32, 16, 1);
+        float[] source = KernelRows.RandomFloats(new(1), 20 * 30), packed = new float[format.ByteLength(20, 30) / sizeof(float)];
+        format.PackRows(20, 30, source, 30, packed);
+        format.PackColumns(20, 30, source, 20, packed);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        format.PackRows(20, 30, source, 30, packed);
+        format.PackColumns(20, 30, source, 20, packed);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
+    [Fact]
+    public void Formats_that_do_not_fit_are_refused()
+    {
+        var plane = WeightPlane.Encode(WeightFormat.S8, 1, 1, [1]);
+        Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.P4P4, 1, 1).Pack(plane));
+        Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.F32, 1, 1).Pack(plane));
+        Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.S8, 1, 1).Pack(1, 1, [1f]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PackFormat(WeightFormat.P4, 1, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PackFormat(WeightFormat.F32, 1, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new PackFormat(WeightFormat.S8, 0, 1));
+    }
+}

@@ -1,0 +1,68 @@
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Packing;
+
+namespace ShiftAddVit.Tests.Suites;
+
+/// <summary>One product [M,K] x [N,K] whose operands all end at a guard page, and whose rows are further apart than they are long.</summary>
+sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[] Weights)
+{
+    const int ActivationGap = 3, OutputGap = 5;
+
+    public static IntegerCase Random(Random random, Kernel kernel, int m, int n, int k) => new(m, n, k,
+        KernelRows.RandomActivations(random, m * k), KernelRows.RandomWeights(random, KernelRows.FormatOf(kernel), n * k));
+
+    /// <summary>The first rows and outputs of the same operands.</summary>
+    public IntegerCase Corner(int m, int n) => this with { M = m, N = n };
+
+    /// <summary>Runs a kernel and returns [M,N], having checked that nothing else was written.</summary>
+    public int[] Run(IntegerKernel kernel)
+    {
+        using var weights = Pack(kernel);
+        return Run(kernel, weights);
+    }
+
+    /// <summary>The weights in a kernel's order; they serve every number of rows.</summary>
+    public GuardedMemory Pack(IntegerKernel kernel)
+    {
+        using var packed = kernel.Packing.Pack(WeightPlane.Encode(KernelRows.FormatOf(kernel), N, K, Weights.AsSpan(0, N * K)));
+        return GuardedMemory.Of<byte>(packed.AsSpan<byte>());
+    }
+
+    public int[] Run(IntegerKernel kernel, GuardedMemory weights)
+    {
+        using var activations = Spread(Activations);
+        using var output = new GuardedMemory(Length(N, N + OutputGap) * sizeof(int));
+        using var scratch = new GuardedMemory(kernel.ScratchBytes(K));
+        kernel.Run(new()
+        {
+            M = M, N = N, K = K,
+            Activations = activations.Pointer, ActivationStride = K + ActivationGap,
+            Weights = weights.Pointer,
+            Output = (int*)output.Pointer, OutputStride = N + OutputGap,
+            Scratch = scratch.Pointer,
+        });
+        return Collect(output.As<int>());
+    }
+
+    /// <summary>From the first element to the last of M rows.</summary>
+    int Length(int width, int stride) => M == 0 ? 0 : (M - 1) * stride + width;
+
+    GuardedMemory Spread(byte[] rows)
+    {
+        var memory = new GuardedMemory(Length(K, K + ActivationGap));
+        for (var m = 0; m < M; m++) rows.AsSpan(m * K, K).CopyTo(memory.Bytes[(m * (K + ActivationGap))..]);
+        return memory;
+    }
+
+    int[] Collect(ReadOnlySpan<int> output)
+    {
+        var result = new int[M * N];
+        for (var m = 0; m < M; m++)
+        {
+            var row = output[(m * (N + OutputGap))..];
+            row[..N].CopyTo(result.AsSpan(m * N));
+            if (m < M - 1) Assert.Equal(-1, row.Slice(N, OutputGap).IndexOfAnyExcept(unchecked((int)0xA5A5A5A5)));
+        }
+        return result;
+    }
+}

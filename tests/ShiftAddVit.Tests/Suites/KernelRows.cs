@@ -1,0 +1,47 @@
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Tests.Suites;
+
+/// <summary>Every kernel that the registry knows, those that this machine only emulates included.</summary>
+static class KernelRows
+{
+    static readonly KernelRegistry Registry = new(KernelIsa.Vector512);
+
+    public static TheoryData<string> Integer => [.. Registry.Kernels.OfType<IntegerKernel>().Select(kernel => kernel.Name.ToString())];
+
+    public static TheoryData<string> Float => [.. Registry.Kernels.OfType<FloatKernel>().Select(kernel => kernel.Name.ToString())];
+
+    public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>()];
+
+    public static Kernel Find(string name) => Registry.Kernels.Single(kernel => kernel.Name.ToString() == name);
+
+    /// <summary>The scalar kernel of the same operation and formats.</summary>
+    public static Kernel ReferenceOf(Kernel kernel) =>
+        Registry.Kernels.Single(other => other.Name.Isa == KernelIsa.Reference && other.Name.Op == kernel.Name.Op && other.Name.B == kernel.Name.B);
+
+    public static WeightFormat FormatOf(Kernel kernel) => Enum.Parse<WeightFormat>(kernel.Name.B.ToString());
+
+    /// <summary>Random values that the format can hold, its extremes and zero among them.</summary>
+    public static sbyte[] RandomWeights(Random random, WeightFormat format, int count)
+    {
+        var magnitudes = Codebook.Of(format).Magnitudes;
+        var values = new sbyte[count];
+        foreach (ref var value in values.AsSpan()) value = (sbyte)(magnitudes[random.Next(magnitudes.Length)] * (random.Next(2) * 2 - 1));
+        return values;
+    }
+
+    public static byte[] RandomActivations(Random random, int count)
+    {
+        var values = new byte[count];
+        random.NextBytes(values);
+        return values;
+    }
+
+    public static float[] RandomFloats(Random random, int count, float spread = 1)
+    {
+        var values = new float[count];
+        foreach (ref var value in values.AsSpan()) value = (random.NextSingle() * 2 - 1) * spread;
+        return values;
+    }
+}
