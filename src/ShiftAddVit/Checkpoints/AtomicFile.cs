@@ -24,11 +24,34 @@ public static class AtomicFile
         catch (Exception e)
         {
             DeleteIfPossible(temporary);
-            if (e is UnauthorizedAccessException) throw new ShiftAddVitException($"{path}: no permission to write there", e);
-            if (e is IOException) throw new ShiftAddVitException($"{path}: cannot be written: {ErrorText.FirstLine(e.Message)}", e);
+            if (e is IOException or UnauthorizedAccessException) throw Unwritable(path, e);
             throw;
         }
     }
+
+    /// <summary>Checks before long work that a file can be written there; leaves nothing behind.</summary>
+    /// <exception cref="ShiftAddVitException">As <see cref="Write"/>.</exception>
+    public static void RequireWritable(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var temporary = TemporaryBeside(path);
+        try
+        {
+            File.Create(temporary).Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unwritable(path, e);
+        }
+        finally
+        {
+            DeleteIfPossible(temporary);
+        }
+    }
+
+    static ShiftAddVitException Unwritable(string path, Exception e) => e is UnauthorizedAccessException
+        ? new($"{path}: no permission to write there", e)
+        : new($"{path}: cannot be written: {ErrorText.FirstLine(e.Message)}", e);
 
     /// <summary>A name in the same directory, so that the rename stays within one file system.</summary>
     static string TemporaryBeside(string path)

@@ -1,5 +1,5 @@
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
