@@ -1,0 +1,41 @@
+using System.Runtime.CompilerServices;
+
+namespace ShiftAddVit.Tests.Repository;
+
+/// <summary>The files of the checkout that the tests were built from.</summary>
+static class RepositoryFiles
+{
+    /// <summary>Set to 1 (by eng/update-docs) to rewrite what is generated instead of failing when it is stale.</summary>
+    const string UpdateVariable = "SHIFTADD_UPDATE_DOCS";
+
+    public static string Root { get; } = FindRoot();
+
+    public static string Read(string relativePath) => File.ReadAllText(Path.Combine(Root, relativePath));
+
+    public static IEnumerable<string> Sources(string relativeFolder) =>
+        Directory.EnumerateFiles(Path.Combine(Root, relativeFolder), "*.cs", SearchOption.AllDirectories);
+
+    /// <summary>Fails when a generated file differs from what it is generated from.</summary>
+    public static void AssertUpToDate(string relativePath, string expected)
+    {
+        var path = Path.Combine(Root, relativePath);
+        if (Environment.GetEnvironmentVariable(UpdateVariable) == "1") File.WriteAllText(path, expected);
+        Assert.True(File.Exists(path) && File.ReadAllText(path) == expected, $"{relativePath} is stale: run eng/update-docs");
+    }
+
+    /// <summary>The text with what stands between two marker lines replaced.</summary>
+    public static string ReplaceSection(string text, string name, string content)
+    {
+        var (begin, end) = ($"<!-- {name}:begin -->\n", $"<!-- {name}:end -->");
+        var (first, last) = (text.IndexOf(begin, StringComparison.Ordinal), text.IndexOf(end, StringComparison.Ordinal));
+        Assert.True(first >= 0 && last > first, $"no section {name}");
+        return text[..(first + begin.Length)] + content + text[last..];
+    }
+
+    static string FindRoot([CallerFilePath] string path = "")
+    {
+        var folder = new DirectoryInfo(Path.GetDirectoryName(path)!);
+        while (!File.Exists(Path.Combine(folder.FullName, "ShiftAddVit.slnx"))) folder = folder.Parent!;
+        return folder.FullName;
+    }
+}
