@@ -154,6 +154,7 @@ public class TorchReaderTests
         var pickle = Raw("\u0080\u0002" + Dict(Tensor(0, [1], [1], 1)));
         (string, byte[])[] entries = [("a/data.pkl", pickle), ("a/data/0", new byte[4])];
         Refused.ToOpen(Zip([.. entries, ("a/byteorder", Raw("big"))]), "big-endian");
+        Refused.ToOpen(Zip([.. entries, ("a/byteorder", Raw("middle"))]), "big-endian");
         using var directory = new TempDirectory();
         using var checkpoint = Checkpoint.Open(directory.Write("a", Zip([.. entries, ("a/byteorder", Raw("little"))])));
         Assert.Single(checkpoint.Tensors);
