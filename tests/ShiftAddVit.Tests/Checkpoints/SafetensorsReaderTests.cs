@@ -184,6 +184,24 @@ public class SafetensorsReaderTests
     }
 
     [Fact]
+    public void A_tensor_beyond_4_GiB_is_read_without_what_lies_before_it()
+    {
+        const long Large = int.MaxValue, End = 2 * Large + 8;
+        var json = $"{{{Entry("\"a\"", "U8", $"{Large}", 0, Large)},{Entry("\"b\"", "U8", $"{Large}", Large, 2 * Large)},"
+            + $"{Entry("\"c\"", "F32", "2", 2 * Large, End)}}}";
+        using var directory = new TempDirectory();
+        var path = directory.Write("sparse", Of(json, 0));
+        using (var stream = new FileStream(path, FileMode.Open))
+        {
+            stream.SetLength(stream.Length + End);
+            stream.Seek(-2 * sizeof(float), SeekOrigin.End);
+            stream.Write([.. BitConverter.GetBytes(5f), .. BitConverter.GetBytes(6f)]);
+        }
+        using var checkpoint = Checkpoint.Open(path);
+        Assert.Equal([5f, 6f], checkpoint.ReadFloat32("c").Values);
+    }
+
+    [Fact]
     public void A_name_that_is_not_there_is_refused_with_those_that_are()
     {
         using var directory = new TempDirectory();

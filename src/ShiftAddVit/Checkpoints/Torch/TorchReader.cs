@@ -54,7 +54,7 @@ static class TorchReader
     {
         if (!entries.TryGetValue(root + "/byteorder", out var entry)) return;
         if (entry.Length != "little".Length || !StartsWith(file, entry.Offset, "little"u8))
-            throw new InvalidDataException("was saved on a big-endian machine; only little-endian files are read");
+            throw new InvalidDataException("was not saved on a little-endian machine; big-endian files are not read");
     }
 
     static IEnumerable<(string Name, TorchTensor Tensor)> StateDict(object saved)

@@ -106,6 +106,34 @@ public class TorchReaderTests
     }
 
     [Theory]
+    [InlineData("argparse", "Namespace")]
+    [InlineData("torch", "Size")]
+    [InlineData("numpy", "dtype")]
+    [InlineData("numpy.core.multiarray", "scalar")]
+    [InlineData("numpy._core.multiarray", "scalar")]
+    [InlineData("_codecs", "encode")]
+    [InlineData("builtins", "set")]
+    [InlineData("__builtin__", "set")]
+    public void What_training_scripts_save_beside_tensors_is_ignored(string module, string name)
+    {
+        using var directory = new TempDirectory();
+        var extra = $"c{module}\n{name}\n({Text("anything")}NtR}}b";
+        using var checkpoint = Checkpoint.Open(directory.Write("a", File($"}}({Text("x")}{extra}{Text("w")}{Tensor(0, [4], [1])}u.")));
+        Assert.Equal(["w"], checkpoint.Tensors.Keys);
+    }
+
+    [Theory]
+    [InlineData("_rebuild_parameter", "\u0088}")]
+    [InlineData("_rebuild_parameter_with_state", "\u0088}}")]
+    public void A_parameter_is_its_tensor(string function, string rest)
+    {
+        using var directory = new TempDirectory();
+        var parameter = $"ctorch._utils\n{function}\n({Tensor(0, [4], [1])}{rest}tR";
+        using var checkpoint = Checkpoint.Open(directory.Write("a", File(Dict(parameter))));
+        Assert.Equal([0, 1, 2, 3], checkpoint.ReadFloat32("w").Values);
+    }
+
+    [Theory]
     [InlineData("].", "state dict")]
     [InlineData("}.", "nothing")]
     public void A_file_without_tensors_is_refused(string opcodes, string word) => Refused.ToOpen(File(opcodes), word);
@@ -126,6 +154,7 @@ public class TorchReaderTests
         var pickle = Raw("\u0080\u0002" + Dict(Tensor(0, [1], [1], 1)));
         (string, byte[])[] entries = [("a/data.pkl", pickle), ("a/data/0", new byte[4])];
         Refused.ToOpen(Zip([.. entries, ("a/byteorder", Raw("big"))]), "big-endian");
+        Refused.ToOpen(Zip([.. entries, ("a/byteorder", Raw("middle"))]), "big-endian");
         using var directory = new TempDirectory();
         using var checkpoint = Checkpoint.Open(directory.Write("a", Zip([.. entries, ("a/byteorder", Raw("little"))])));
         Assert.Single(checkpoint.Tensors);
