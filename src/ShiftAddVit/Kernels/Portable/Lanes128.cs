@@ -76,8 +76,10 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
 
     public void Store(int* destination) => _value.Store(destination);
 
+    static Vector128<int> PairProducts(Vector128<int> x, Vector128<int> y) =>
+        Sse2.IsSupported ? Sse2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16()) : ExtendedPairProducts(x, y);
+
     /// <summary>Without the instruction: the low halves sign-extended by two shifts, the high ones by one.</summary>
-    static Vector128<int> PairProducts(Vector128<int> x, Vector128<int> y) => Sse2.IsSupported
-        ? Sse2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
-        : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+    public static Vector128<int> ExtendedPairProducts(Vector128<int> x, Vector128<int> y) =>
+        ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
 }

@@ -75,8 +75,10 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
 
     public void Store(int* destination) => _value.Store(destination);
 
+    static Vector256<int> PairProducts(Vector256<int> x, Vector256<int> y) =>
+        Avx2.IsSupported ? Avx2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16()) : ExtendedPairProducts(x, y);
+
     /// <summary>Without the instruction: the low halves sign-extended by two shifts, the high ones by one.</summary>
-    static Vector256<int> PairProducts(Vector256<int> x, Vector256<int> y) => Avx2.IsSupported
-        ? Avx2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
-        : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+    public static Vector256<int> ExtendedPairProducts(Vector256<int> x, Vector256<int> y) =>
+        ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
 }

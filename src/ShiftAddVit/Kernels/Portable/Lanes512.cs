@@ -75,8 +75,10 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
 
     public void Store(int* destination) => _value.Store(destination);
 
+    static Vector512<int> PairProducts(Vector512<int> x, Vector512<int> y) =>
+        Avx512BW.IsSupported ? Avx512BW.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16()) : ExtendedPairProducts(x, y);
+
     /// <summary>Without the instruction: the low halves sign-extended by two shifts, the high ones by one.</summary>
-    static Vector512<int> PairProducts(Vector512<int> x, Vector512<int> y) => Avx512BW.IsSupported
-        ? Avx512BW.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())
-        : ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
+    public static Vector512<int> ExtendedPairProducts(Vector512<int> x, Vector512<int> y) =>
+        ((x << 16) >> 16) * ((y << 16) >> 16) + (x >> 16) * (y >> 16);
 }

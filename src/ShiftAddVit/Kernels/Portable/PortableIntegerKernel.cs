@@ -50,14 +50,13 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
         }
     }
 
-    /// <summary>q - 128; an odd K gets one 0 behind it, the partner of the last input.</summary>
+    /// <summary>q - 128. An odd K leaves the partner of the last input undefined: its weight is 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Widen(byte* source, int k, short* destination)
     {
         nint i = 0;
         for (; i <= k - 2 * T.Count; i += 2 * T.Count) T.Centre(source + i, destination + i);
         for (; i < k; i++) destination[i] = (short)(source[i] - 128);
-        if ((k & 1) != 0) destination[k] = 0;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
