@@ -23,9 +23,9 @@ sealed class SavitReader : IDisposable
         {
             _stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new ShiftAddVitException($"{path}: cannot be read: {error.Message}", error);
+            throw Unreadable(path, error);
         }
     }
 
@@ -49,6 +49,15 @@ sealed class SavitReader : IDisposable
         _stream.Dispose();
         _hash.Dispose();
     }
+
+    static ShiftAddVitException Unreadable(string path, Exception error) => new(
+        $"{path}: " + error switch
+        {
+            FileNotFoundException or DirectoryNotFoundException => "no such file; a checkpoint (.safetensors, .pth) or a packed model (.savit) is needed",
+            UnauthorizedAccessException when Directory.Exists(path) => "is a directory; a file is needed",
+            _ => $"cannot be read: {error.Message}",
+        },
+        error);
 
     (VitGraph, Plane[], long, string) Read()
     {
