@@ -58,7 +58,8 @@ public unsafe class FloatKernelTests
                 {
                     var actual = Run(kernel, m, n, k, a, b);
                     for (var row = 0; row < m; row++)
-                        if (!expected.AsSpan(row * outputs, n).SequenceEqual(actual.AsSpan(row * n, n))) Assert.Fail($"row {row} of {m}x{k}x{n}");
+                        if (!expected.AsSpan(row * outputs, n).SequenceEqual(actual.AsSpan(row * n, n)))
+                            Assert.Fail($"row {row} of {m}x{k}x{n}");
                 }
         }
     }

@@ -3,7 +3,7 @@ using ShiftAddVit.Packing;
 
 namespace ShiftAddVit.Tests.Suites;
 
-/// <summary>One product [M,K] x [N,K] whose operands all end at a guard page, and whose rows are further apart than they are long.</summary>
+/// <summary>One product [M,K] x [N,K] whose operands all end at a guard page, and whose rows have gaps between them.</summary>
 sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[] Weights)
 {
     const int ActivationGap = 3, OutputGap = 5;
