@@ -21,10 +21,14 @@ public unsafe class FloatKernelTests
         for (var row = 0; row < m; row++) a.Slice(row * k, k).CopyTo(activations.As<float>()[(row * (k + ActivationGap))..]);
         kernel.Run(new()
         {
-            M = m, N = n, K = k,
-            Activations = (float*)activations.Pointer, ActivationStride = k + ActivationGap,
+            M = m,
+            N = n,
+            K = k,
+            Activations = (float*)activations.Pointer,
+            ActivationStride = k + ActivationGap,
             Weights = (float*)weights.Pointer,
-            Output = (float*)output.Pointer, OutputStride = n + OutputGap,
+            Output = (float*)output.Pointer,
+            OutputStride = n + OutputGap,
             Scratch = scratch.Pointer,
         });
         return Collect(output.As<float>(), m, n);

@@ -35,10 +35,14 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
         using var scratch = new GuardedMemory(kernel.ScratchBytes(K));
         kernel.Run(new()
         {
-            M = M, N = N, K = K,
-            Activations = activations.Pointer, ActivationStride = K + ActivationGap,
+            M = M,
+            N = N,
+            K = K,
+            Activations = activations.Pointer,
+            ActivationStride = K + ActivationGap,
             Weights = weights.Pointer,
-            Output = (int*)output.Pointer, OutputStride = N + OutputGap,
+            Output = (int*)output.Pointer,
+            OutputStride = N + OutputGap,
             Scratch = scratch.Pointer,
         });
         return Collect(output.As<int>());
