@@ -16,7 +16,7 @@ public sealed record Knob(string Name, string Allowed, string Default, string Pu
     internal ShiftAddVitException Refuse(string value) => new($"{Name}={value}: not allowed; {Allowed}");
 }
 
-/// <summary>Every environment variable that the library reads, and their values. Nothing else in the library reads the environment.</summary>
+/// <summary>Every environment variable that the library reads, and its value. Nothing else in the library reads the environment.</summary>
 public static class Knobs
 {
     /// <summary>The names that <see cref="MaxIsa"/> can take, narrowest first.</summary>
@@ -58,9 +58,8 @@ public static class Knobs
         get
         {
             if (ThreadsKnob.Value is not { } value) return Environment.ProcessorCount;
-            return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads is >= 1 and <= MostThreads
-                ? threads
-                : throw ThreadsKnob.Refuse(value);
+            var isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var threads);
+            return isNumber && threads is >= 1 and <= MostThreads ? threads : throw ThreadsKnob.Refuse(value);
         }
     }
 }

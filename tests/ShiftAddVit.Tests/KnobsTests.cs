@@ -27,7 +27,8 @@ public class KnobsTests
     [InlineData(" ", "vector512")]
     [InlineData("vector128", "vector128")]
     [InlineData("reference", "reference")]
-    public void The_cap_has_a_default(string? value, string expected) => With("SHIFTADD_MAX_ISA", value, () => Assert.Equal(expected, Knobs.MaxIsa));
+    public void The_cap_has_a_default(string? value, string expected) =>
+        With("SHIFTADD_MAX_ISA", value, () => Assert.Equal(expected, Knobs.MaxIsa));
 
     [Theory]
     [InlineData("avx512")]
@@ -37,10 +38,11 @@ public class KnobsTests
             Assert.Throws<ShiftAddVitException>(() => Knobs.MaxIsa).Message));
 
     [Theory]
-    [InlineData(null, 1)]
+    [InlineData(null, null)]
     [InlineData("2", 2)]
     [InlineData("1024", 1024)]
-    public void Threads_have_a_default(string? value, int expected) => With("SHIFTADD_THREADS", value, () => Assert.Equal(expected, Knobs.Threads));
+    public void Threads_are_one_a_processor_unless_set(string? value, int? expected) =>
+        With("SHIFTADD_THREADS", value, () => Assert.Equal(expected ?? Environment.ProcessorCount, Knobs.Threads));
 
     [Theory]
     [InlineData("0")]
@@ -48,7 +50,8 @@ public class KnobsTests
     [InlineData("1025")]
     [InlineData("two")]
     public void Wrong_threads_are_refused(string value) => With("SHIFTADD_THREADS", value, () =>
-        Assert.Equal($"SHIFTADD_THREADS={value}: not allowed; 1 to 1024", Assert.Throws<ShiftAddVitException>(() => Knobs.Threads).Message));
+        Assert.Equal($"SHIFTADD_THREADS={value}: not allowed; 1 to 1024",
+            Assert.Throws<ShiftAddVitException>(() => Knobs.Threads).Message));
 
     [Fact]
     public void Forced_kernels_are_separated_by_commas()

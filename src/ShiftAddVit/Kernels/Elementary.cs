@@ -10,7 +10,7 @@ static class Elementary
     const float HighestExponential = 88;
 
     /// <summary>
-    /// e^x, x clamped to -87..88: e^x = 2^n e^r with n = round(x / ln 2), |r| &lt;= ln(2) / 2. The Taylor series of e^r up to r^7 leaves out
+    /// e^x, x clamped to -87..88: e^x = 2^n e^r with n = round(x / ln 2), |r| at most ln(2) / 2. The Taylor series of e^r to r^7 leaves out
     /// less than 6e-9 of it, so float rounding decides: relative error at most 1.2e-7 (2^-23). ln 2 is split so that n ln2High is exact.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

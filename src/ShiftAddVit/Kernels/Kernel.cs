@@ -36,7 +36,10 @@ abstract class FloatKernel(KernelName name, string schedule, PackFormat packing)
     public abstract void Run(in FloatOperands operands);
 }
 
-/// <summary>Strides are in elements. To compute outputs n0.. only, n0 a multiple of Nr, advance Weights by n0 / Nr panels and Output by n0.</summary>
+/// <summary>
+/// Strides are in elements. To compute only the outputs from n0 on, n0 a multiple of Nr, advance Weights by n0 / Nr panels and Output
+/// by n0.
+/// </summary>
 unsafe struct IntegerOperands
 {
     public required int M, N, K;

@@ -57,7 +57,8 @@ public readonly record struct KernelName(Operation Op, NumberType A, NumberType 
         name = default;
         if (text?.Split('_') is not [var op, var types, var tile, var isa] || tile.Split('x') is not [var rows, var outputs]) return false;
         if (!TryName(op, out Operation operation) || !TryName(isa, out KernelIsa instructions)) return false;
-        if (!TryTypes(types, out var a, out var b, out var acc) || !TrySize(rows, out var mr) || !TrySize(outputs, out var nr)) return false;
+        if (!TryTypes(types, out var a, out var b, out var acc)) return false;
+        if (!TrySize(rows, out var mr) || !TrySize(outputs, out var nr)) return false;
         name = new(operation, a, b, acc, mr, nr, instructions);
         return true;
     }

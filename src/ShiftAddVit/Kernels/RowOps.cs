@@ -18,7 +18,9 @@ sealed unsafe class RowOps(KernelIsa widest)
     /// <summary>The widest vectors used.</summary>
     public KernelIsa Widest { get; } = widest;
 
-    /// <summary>q = clamp(roundHalfEven(x * (127 / max|x|)), -127, 127) + 128. Returns the scale s = max|x| / 127; 1 for a row of zeros.</summary>
+    /// <summary>
+    /// q = clamp(roundHalfEven(x * (127 / max|x|)), -127, 127) + 128. Returns the scale s = max|x| / 127; 1 for a row of zeros.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public float Quantize(float* x, int length, byte* q)
     {

@@ -8,7 +8,7 @@ public interface IParallelWork
 {
     /// <summary>Runs one part.</summary>
     /// <param name="part">Which part, 0..parts-1.</param>
-    /// <param name="thread">Which of the team's threads this is, 0..threads-1: two parts that run at the same time get different ones.</param>
+    /// <param name="thread">Which of the team's threads this is, 0..threads-1: parts that run at the same time get different ones.</param>
     void Execute(int part, int thread);
 }
 
@@ -19,7 +19,7 @@ public interface IParallelWork
 /// </summary>
 public sealed class ThreadTeam : IDisposable
 {
-    /// <summary>How long an idle thread spins before it sleeps, in microseconds: longer than the gaps between the layers of a model.</summary>
+    /// <summary>How long an idle thread spins before it sleeps: longer than the gaps between the layers of a model.</summary>
     const int SpinMicroseconds = 50;
 
     static readonly long SpinTicks = Stopwatch.Frequency * SpinMicroseconds / 1_000_000;
@@ -70,7 +70,7 @@ public sealed class ThreadTeam : IDisposable
         ArgumentNullException.ThrowIfNull(work);
         ArgumentOutOfRangeException.ThrowIfNegative(parts);
         ObjectDisposedException.ThrowIf(_stopping, this);
-        if (Interlocked.Exchange(ref _running, 1) != 0) throw new InvalidOperationException("a thread team runs one piece of work at a time");
+        if (Interlocked.Exchange(ref _running, 1) != 0) throw new InvalidOperationException("a thread team runs one work at a time");
         try
         {
             if (_workers.Length == 0 || parts <= 1) RunInline(work, parts);

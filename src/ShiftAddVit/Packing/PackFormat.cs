@@ -18,7 +18,7 @@ public sealed record PackFormat
     /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
     /// <param name="nr">Outputs in a panel.</param>
     /// <param name="kGroup">Consecutive inputs of one output that lie together.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 with an odd group, or F32 with a group other than 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 has an odd group, or F32 not a group of 1.</exception>
     public PackFormat(WeightFormat element, int nr, int kGroup)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);

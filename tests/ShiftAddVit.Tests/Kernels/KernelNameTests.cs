@@ -4,7 +4,8 @@ namespace ShiftAddVit.Tests.Kernels;
 
 public class KernelNameTests
 {
-    static readonly KernelName Example = new(Operation.MatShift, NumberType.U8, NumberType.P4P4, NumberType.I32, 6, 32, KernelIsa.Vector512);
+    static readonly KernelName Example =
+        new(Operation.MatShift, NumberType.U8, NumberType.P4P4, NumberType.I32, 6, 32, KernelIsa.Vector512);
 
     [Fact]
     public void A_name_is_written_by_the_grammar() => Assert.Equal("MatShift_U8P4P4I32_6x32_Vector512", Example.ToString());

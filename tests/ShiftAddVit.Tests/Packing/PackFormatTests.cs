@@ -18,8 +18,12 @@ public class PackFormatTests
     }
 
     /// <summary>Where element n,k lies, in elements, by the sentence that describes the order.</summary>
-    static int IndexOf(PackFormat format, int n, int k, int columns) =>
-        ((n / format.Nr * ((columns + format.KGroup - 1) / format.KGroup) + k / format.KGroup) * format.Nr + n % format.Nr) * format.KGroup + k % format.KGroup;
+    static int IndexOf(PackFormat format, int n, int k, int columns)
+    {
+        var (nr, kGroup) = (format.Nr, format.KGroup);
+        var groups = (columns + kGroup - 1) / kGroup;
+        return ((n / nr * groups + k / kGroup) * nr + n % nr) * kGroup + k % kGroup;
+    }
 
     [Theory, MemberData(nameof(Quantised))]
     public void Decoded_weights_read_back_and_the_padding_is_0(WeightFormat weights)
@@ -34,7 +38,8 @@ public class PackFormatTests
     {
         foreach (var (nr, kGroup) in Tiles.Where(tile => tile.KGroup % 2 == 0))
             foreach (var (n, k) in Shapes(nr, kGroup))
-                AssertPacked(new(WeightFormat.P4, nr, kGroup), WeightFormat.P4, n, k, (packed, i) => (packed[i / 2] >> (i % 2 * 4)) & 15, P4.Encode);
+                AssertPacked(new(WeightFormat.P4, nr, kGroup), WeightFormat.P4, n, k,
+                    (packed, i) => (packed[i / 2] >> (i % 2 * 4)) & 15, P4.Encode);
     }
 
     [Fact]
@@ -42,7 +47,8 @@ public class PackFormatTests
     {
         foreach (var (nr, kGroup) in Tiles)
             foreach (var (n, k) in Shapes(nr, kGroup))
-                AssertPacked(new(WeightFormat.P4P4, nr, kGroup), WeightFormat.P4P4, n, k, (packed, i) => packed[i], value => P4P4.Encode(value));
+                AssertPacked(new(WeightFormat.P4P4, nr, kGroup), WeightFormat.P4P4, n, k,
+                    (packed, i) => packed[i], value => P4P4.Encode(value));
     }
 
     static IEnumerable<(int N, int K)> Shapes(int nr, int kGroup) =>

@@ -21,10 +21,14 @@ public unsafe class FloatKernelTests
         for (var row = 0; row < m; row++) a.Slice(row * k, k).CopyTo(activations.As<float>()[(row * (k + ActivationGap))..]);
         kernel.Run(new()
         {
-            M = m, N = n, K = k,
-            Activations = (float*)activations.Pointer, ActivationStride = k + ActivationGap,
+            M = m,
+            N = n,
+            K = k,
+            Activations = (float*)activations.Pointer,
+            ActivationStride = k + ActivationGap,
             Weights = (float*)weights.Pointer,
-            Output = (float*)output.Pointer, OutputStride = n + OutputGap,
+            Output = (float*)output.Pointer,
+            OutputStride = n + OutputGap,
             Scratch = scratch.Pointer,
         });
         return Collect(output.As<float>(), m, n);
@@ -58,7 +62,8 @@ public unsafe class FloatKernelTests
                 {
                     var actual = Run(kernel, m, n, k, a, b);
                     for (var row = 0; row < m; row++)
-                        if (!expected.AsSpan(row * outputs, n).SequenceEqual(actual.AsSpan(row * n, n))) Assert.Fail($"row {row} of {m}x{k}x{n}");
+                        if (!expected.AsSpan(row * outputs, n).SequenceEqual(actual.AsSpan(row * n, n)))
+                            Assert.Fail($"row {row} of {m}x{k}x{n}");
                 }
         }
     }

@@ -3,7 +3,7 @@ using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
-/// <summary>One product [M,K] x [N,K] whose operands all end at a guard page, and whose rows are further apart than they are long.</summary>
+/// <summary>One product [M,K] x [N,K] whose operands all end at a guard page, and whose rows have gaps between them.</summary>
 sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[] Weights)
 {
     const int ActivationGap = 3, OutputGap = 5;
@@ -35,10 +35,14 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
         using var scratch = new GuardedMemory(kernel.ScratchBytes(K));
         kernel.Run(new()
         {
-            M = M, N = N, K = K,
-            Activations = activations.Pointer, ActivationStride = K + ActivationGap,
+            M = M,
+            N = N,
+            K = K,
+            Activations = activations.Pointer,
+            ActivationStride = K + ActivationGap,
             Weights = weights.Pointer,
-            Output = (int*)output.Pointer, OutputStride = N + OutputGap,
+            Output = (int*)output.Pointer,
+            OutputStride = N + OutputGap,
             Scratch = scratch.Pointer,
         });
         return Collect(output.As<int>());

@@ -11,7 +11,8 @@ public class IntegerKernelTests
 
     static IntegerKernel Find(string name) => (IntegerKernel)KernelRows.Find(name);
 
-    static IEnumerable<int> Around(int size) => new[] { 1, size - 1, size, size + 1, 2 * size - 1, 2 * size, 2 * size + 1 }.Where(n => n > 0).Distinct();
+    static IEnumerable<int> Around(int size) =>
+        new[] { 1, size - 1, size, size + 1, 2 * size - 1, 2 * size, 2 * size + 1 }.Where(n => n > 0).Distinct();
 
     [Theory, MemberData(nameof(Names))]
     public void Equals_the_reference_for_all_tails_around_its_tile(string name)

@@ -18,7 +18,8 @@ static class KernelRows
 
     /// <summary>The scalar kernel of the same operation and formats.</summary>
     public static Kernel ReferenceOf(Kernel kernel) =>
-        Registry.Kernels.Single(other => other.Name.Isa == KernelIsa.Reference && other.Name.Op == kernel.Name.Op && other.Name.B == kernel.Name.B);
+        Registry.Kernels.Single(other => other.Name is { Isa: KernelIsa.Reference, Op: var op, B: var weights }
+            && (op, weights) == (kernel.Name.Op, kernel.Name.B));
 
     public static WeightFormat FormatOf(Kernel kernel) => Enum.Parse<WeightFormat>(kernel.Name.B.ToString());
 

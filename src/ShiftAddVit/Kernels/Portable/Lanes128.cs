@@ -63,7 +63,8 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
 
     public static int Count => Vector128<int>.Count;
 
-    public static IntegerLanes128 LoadPairs(sbyte* weights) => new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());
+    public static IntegerLanes128 LoadPairs(sbyte* weights) =>
+        new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());
 
     /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
     public static void Centre(byte* activations, short* destination) =>

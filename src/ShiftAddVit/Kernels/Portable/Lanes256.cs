@@ -62,7 +62,8 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
 
     public static int Count => Vector256<int>.Count;
 
-    public static IntegerLanes256 LoadPairs(sbyte* weights) => new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());
+    public static IntegerLanes256 LoadPairs(sbyte* weights) =>
+        new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());
 
     /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
     public static void Centre(byte* activations, short* destination) =>

@@ -62,7 +62,8 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
 
     public static int Count => Vector512<int>.Count;
 
-    public static IntegerLanes512 LoadPairs(sbyte* weights) => new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());
+    public static IntegerLanes512 LoadPairs(sbyte* weights) =>
+        new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());
 
     /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
     public static void Centre(byte* activations, short* destination) =>

@@ -35,7 +35,8 @@ sealed unsafe class PortableFloatKernel<T>(KernelIsa isa)
                 else
                 {
                     Tile(rows, o.ActivationStride, height, weights, o.K, spill, Nr);
-                    for (var r = 0; r < height; r++) new ReadOnlySpan<float>(spill + r * Nr, width).CopyTo(new(output + r * o.OutputStride, width));
+                    for (var r = 0; r < height; r++)
+                        new ReadOnlySpan<float>(spill + r * Nr, width).CopyTo(new(output + r * o.OutputStride, width));
                 }
             }
         }

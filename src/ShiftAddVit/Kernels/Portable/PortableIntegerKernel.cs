@@ -44,7 +44,8 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
                 {
                     // What lies beyond M or N is computed as well, from whatever the scratch holds, and dropped.
                     Tile(rows, rowLength, weights, o.K, spill, Nr);
-                    for (var r = 0; r < height; r++) new ReadOnlySpan<int>(spill + r * Nr, width).CopyTo(new(output + r * o.OutputStride, width));
+                    for (var r = 0; r < height; r++)
+                        new ReadOnlySpan<int>(spill + r * Nr, width).CopyTo(new(output + r * o.OutputStride, width));
                 }
             }
         }

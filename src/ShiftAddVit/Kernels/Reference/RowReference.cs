@@ -65,7 +65,9 @@ static class RowReference
         _ => ErrorFraction(z),
     };
 
-    /// <summary>erf(z) = 2 / sqrt(pi) e^(-z^2) SUM_n 2^n z^(2n+1) / (1 3 5 ... (2n+1)): Abramowitz and Stegun 7.1.6; all terms have one sign.</summary>
+    /// <summary>
+    /// erf(z) = 2 / sqrt(pi) e^(-z^2) SUM_n 2^n z^(2n+1) / (1 3 5 ... (2n+1)): Abramowitz and Stegun 7.1.6; all terms have one sign.
+    /// </summary>
     static double ErrorSeries(double z)
     {
         double term = z, sum = z;
@@ -73,7 +75,9 @@ static class RowReference
         return 2 / Math.Sqrt(Math.PI) * Math.Exp(-z * z) * sum;
     }
 
-    /// <summary>sqrt(pi) e^(z^2) erfc(z) = 1/(z + (1/2)/(z + 1/(z + (3/2)/(z + ...)))): Abramowitz and Stegun 7.1.14, from the inside out.</summary>
+    /// <summary>
+    /// sqrt(pi) e^(z^2) erfc(z) = 1/(z + (1/2)/(z + 1/(z + (3/2)/(z + ...)))): Abramowitz and Stegun 7.1.14, from the inside out.
+    /// </summary>
     static double ErrorFraction(double z)
     {
         var tail = z;
