@@ -9,14 +9,14 @@ namespace ShiftAddVit.Tensors;
 public sealed class Codebook
 {
     /// <summary>nearest[floor(2 |x|)]: between two multiples of one half the nearest magnitude does not change.</summary>
-    readonly sbyte[] _nearest;
+    readonly float[] _nearest;
 
     Codebook(WeightFormat format, IEnumerable<int> magnitudes)
     {
         Format = format;
         Magnitudes = [.. magnitudes];
-        _nearest = new sbyte[2 * Magnitudes[^1] + 1];
-        for (var i = 0; i < _nearest.Length; i++) _nearest[i] = (sbyte)Magnitudes.MinBy(m => (Math.Abs(m - (i + 0.5) / 2), m));
+        _nearest = new float[2 * Magnitudes[^1] + 1];
+        for (var i = 0; i < _nearest.Length; i++) _nearest[i] = Magnitudes.MinBy(m => (Math.Abs(m - (i + 0.5) / 2), m));
     }
 
     /// <summary>The codebook of a quantised format.</summary>
@@ -46,8 +46,10 @@ public sealed class Codebook
     /// <summary>The value nearest to <paramref name="x"/>; a tie goes away from 0, what lies beyond the ends to the end.</summary>
     public sbyte Nearest(float x)
     {
-        var doubled = Math.Min(MathF.Abs(x) * 2, _nearest.Length - 1);
-        var magnitude = _nearest[(int)doubled];
+        var magnitude = (sbyte)NearestMagnitude(MathF.Abs(x));
         return x < 0 ? (sbyte)-magnitude : magnitude;
     }
+
+    /// <summary>The magnitude nearest to <paramref name="x"/>, which is not negative.</summary>
+    internal float NearestMagnitude(float x) => _nearest[(int)Math.Min(x * 2, _nearest.Length - 1)];
 }
