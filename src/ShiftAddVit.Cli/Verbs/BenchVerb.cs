@@ -16,7 +16,7 @@ static class BenchVerb
 
     public static Command Create(CommandConsole console)
     {
-        var model = new Argument<string>("MODEL") { Description = "Packed model or checkpoint" };
+        var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
         var threads = CommonOptions.List("--threads", "Threads a call", MaxThreads);
         var seconds = CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");

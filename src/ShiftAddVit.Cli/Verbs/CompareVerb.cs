@@ -13,9 +13,9 @@ static class CompareVerb
 {
     public static Command Create(CommandConsole console)
     {
-        var first = new Argument<string>("A") { Description = "Model to measure against" };
-        var second = new Argument<string>("B") { Description = "Model to measure" };
-        var image = new Option<string>("--image") { Description = "Image to run both on", HelpName = "FILE", Required = true };
+        var first = CommonOptions.File("A", "Model to measure against");
+        var second = CommonOptions.File("B", "Model to measure");
+        var image = CommonOptions.File("--image", "Image to run both on", "FILE", required: true);
         var json = CommonOptions.Json();
         var command = new ExampleCommand(
             "compare", "Show layer by layer where and by how much two stages of one model differ",
@@ -24,11 +24,13 @@ static class CompareVerb
         command.SetAction(parsed =>
         {
             var (a, b) = (parsed.GetRequiredValue(first), parsed.GetRequiredValue(second));
-            using var modelA = CompiledModel.Compile(options.OpenEither(parsed, a).Graph);
-            using var modelB = CompiledModel.Compile(options.OpenEither(parsed, b).Graph);
-            var preprocessor = new ImagePreprocessor(options.Preprocessing(parsed, modelA));
+            options.RequireCheckpoint(parsed, a, b);
+            var graph = options.OpenEither(parsed, a).Graph;
+            var preprocessor = new ImagePreprocessor(options.Preprocessing(parsed, graph));
             var input = new float[preprocessor.Length];
             preprocessor.Load(parsed.GetRequiredValue(image), input);
+            using var modelA = CompiledModel.Compile(graph);
+            using var modelB = CompiledModel.Compile(options.OpenEither(parsed, b).Graph);
             var result = new CompareResult(
                 Path.GetFileName(a), Path.GetFileName(b),
                 [.. ModelComparison.Run(modelA, modelB, input).Select(d => new DifferenceResult(Kind(d.Kind), d.Name, d.RelativeError, d.MaxDifference, d.Cosine))],
@@ -64,5 +66,5 @@ static class CompareVerb
         console.WriteLine($"{result.Second}: {Line(result.SecondTop)}");
     }
 
-    static string Line(TopResult[] top) => string.Join(", ", top.Select(t => $"{t.ClassName} {t.Probability:P1}"));
+    static string Line(TopResult[] top) => string.Join(", ", top.Select(t => $"{CommandConsole.Printable(t.ClassName)} {t.Probability:P1}"));
 }

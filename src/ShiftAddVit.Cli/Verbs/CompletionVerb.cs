@@ -38,7 +38,12 @@ static class CompletionVerb
     public static Command Create(CommandConsole console)
     {
         var shell = new Argument<string>("SHELL") { Description = "The shell to complete for" };
-        shell.AcceptOnlyFromAmong([.. Scripts.Keys]);
+        shell.CompletionSources.Add([.. Scripts.Keys]);
+        shell.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !Scripts.ContainsKey(result.Tokens[0].Value))
+                result.AddError($"SHELL {result.Tokens[0].Value}: {string.Join(", ", Scripts.Keys)} are allowed");
+        });
         var command = new ExampleCommand("completion", "Print a script that completes shiftadd in a shell", "shiftadd completion bash >> ~/.bashrc") { shell };
         command.SetAction(parsed =>
         {

@@ -57,12 +57,17 @@ static class DoctorVerb
     {
         console.WriteLine($"shiftadd {result.Version} on {result.Runtime}, {result.System}");
         console.WriteLine($"{result.Cpu}, {result.Processors} processors, {result.MemoryGib:0.0} GiB of memory; images by {result.ImageLibrary}");
-        var table = new Table().Border(TableBorder.Simple).AddColumns("kernel", "verdict", "why");
-        foreach (var kernel in result.Kernels)
-            table.AddRow(kernel.Name, kernel.Verdict == "chosen" ? "[green]chosen[/]" : kernel.Verdict, Markup.Escape(kernel.Reason));
-        console.Write(table);
-        foreach (var knob in result.Knobs.Where(knob => knob.Value is not null)) console.WriteLine($"{knob.Name}={knob.Value}");
+        if (result.Kernels.Length > 0) Print(console, result.Kernels);
+        foreach (var knob in result.Knobs.Where(knob => knob.Value is not null)) console.WriteLine($"{knob.Name}={CommandConsole.Printable(knob.Value!)}");
         foreach (var problem in result.Problems) console.WriteLine($"problem: {problem}");
         if (result.Problems.Length == 0) console.WriteLine("no problems found");
+    }
+
+    static void Print(CommandConsole console, KernelRow[] kernels)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumns("kernel", "verdict", "why");
+        foreach (var kernel in kernels)
+            table.AddRow(kernel.Name, kernel.Verdict == "chosen" ? "[green]chosen[/]" : kernel.Verdict, Markup.Escape(kernel.Reason));
+        console.Write(table);
     }
 }

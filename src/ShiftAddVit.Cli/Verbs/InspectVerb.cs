@@ -12,7 +12,7 @@ static class InspectVerb
 {
     public static Command Create(CommandConsole console)
     {
-        var file = new Argument<string>("FILE") { Description = "Checkpoint (.safetensors, .pth) or packed model (.savit)" };
+        var file = CommonOptions.File("FILE", "Checkpoint (.safetensors, .pth) or packed model (.savit)");
         var json = CommonOptions.Json();
         var command = new ExampleCommand("inspect", "Print a model as a tree with shapes, formats and sizes", "shiftadd inspect deit_tiny.savit") { file, json };
         var options = new ModelOptions().AddTo(command, images: false);
@@ -40,7 +40,7 @@ static class InspectVerb
     static void Print(CommandConsole console, InspectResult result)
     {
         console.WriteLine($"{result.File}: {result.Stage}, {Bytes(result.Bytes)}, contents {result.Sha256[..16]}");
-        console.WriteLine($"made from {result.Source}{string.Concat(result.Steps.Select(step => $" -> {step}"))}");
+        console.WriteLine(CommandConsole.Printable($"made from {result.Source}{string.Concat(result.Steps.Select(step => $" -> {step}"))}"));
         console.WriteLine(result.Preprocessing is { } p
             ? $"images: {(p.Resize is { } side ? $"short side {side}, " : "")}crop {p.Crop}, mean {string.Join(' ', p.Mean)}, std {string.Join(' ', p.Std)}"
             : "images: pre-processing unknown (--arch, or --mean and --std)");
