@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ShiftAddVit.Checkpoints;
+using ShiftAddVit.Packing;
 
 namespace ShiftAddVit.Cli.Tests;
 
@@ -44,10 +45,18 @@ public class CtrlCTests : CommandTests
     public Task During_bench() => EndsAtOnce("bench", Packed(), "--seconds", "100");
 
     [Fact]
-    public Task During_a_single_long_call() => EndsAtOnce("bench", Large(), "--batch", "1024", "--heads", "6");
+    public Task During_a_single_long_call() => EndsAtOnce("bench", ManyTokens(), "--batch", "128");
 
     [Fact]
     public Task During_reparameterize() => EndsAtOnce("reparameterize", Large(), "-o", Folder["out.savit"], "--heads", "6");
+
+    /// <summary>A model that is read at once and runs for long.</summary>
+    string ManyTokens()
+    {
+        var architecture = TinyModels.Architecture with { ImageSize = 256, Width = 64, Heads = 1, MlpWidth = 128 };
+        PackedModel.Pack(TinyModels.Create(architecture)).Save(Folder["tokens.savit"]);
+        return Folder["tokens.savit"];
+    }
 
     /// <summary>A checkpoint that keeps a machine busy for seconds.</summary>
     string Large()
