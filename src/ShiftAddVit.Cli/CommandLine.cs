@@ -33,7 +33,8 @@ public static class CommandLine
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, CancellationToken cancellation = default)
     {
         var console = new CommandConsole(output, error);
-        var parsed = CreateRoot(console).Parse(args);
+        // A file whose name begins with @ is a file, not a list of more words.
+        var parsed = CreateRoot(console).Parse(args, new() { ResponseFileTokenReplacer = null });
         if (Misunderstood(parsed) is { } problem) return Refuse(console, parsed, problem);
         try
         {
@@ -60,7 +61,8 @@ public static class CommandLine
 
     static RootCommand CreateRoot(CommandConsole console)
     {
-        var root = new RootCommand("Turns a pre-trained vision transformer into one of shifts and adds, and runs, measures and explains the result.")
+        var root = new RootCommand(
+            "Turns a pre-trained vision transformer into one of shifts and adds, and runs, measures and explains the result.")
         {
             InspectVerb.Create(console),
             ReparameterizeVerb.Create(console),
@@ -90,7 +92,8 @@ public static class CommandLine
     static string? UnknownOption(ParseResult parsed)
     {
         var files = parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash).ToHashSet(ReferenceEqualityComparer.Instance);
-        var words = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Where(token => !files.Contains(token));
+        var words = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Where(token => !files.Contains(token));
         return words.Select(token => token.Value).Concat(files.Count == 0 ? parsed.UnmatchedTokens : [])
             .FirstOrDefault(word => word.Length > 1 && word[0] == '-');
     }
@@ -115,5 +118,6 @@ public static class CommandLine
         };
     }
 
-    static string OneLine(string message) => string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    static string OneLine(string message) =>
+        string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 }

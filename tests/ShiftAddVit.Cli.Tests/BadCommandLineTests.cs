@@ -42,7 +42,8 @@ public class BadCommandLineTests : CommandTests
     [InlineData("--std", "1,NaN,1", "three numbers above 0")]
     [InlineData("--arch", "resnet50", "deit_tiny_patch16_224")]
     public async Task Values_are_checked_before_anything_is_read(string option, string value, string allowed) =>
-        await Refuses(CommandLine.BadCommandLine, [$"{option} {value}: ", allowed], "eval", "absent.savit", "--data", "absent", option, value);
+        await Refuses(
+            CommandLine.BadCommandLine, [$"{option} {value}: ", allowed], "eval", "absent.savit", "--data", "absent", option, value);
 
     [Theory]
     [InlineData("--batch", "0")]
@@ -84,7 +85,8 @@ public class BadCommandLineTests : CommandTests
     {
         var (model, image) = (Packed(), Image());
         foreach (var args in (string[][])[
-            ["run", model, image], ["inspect", model], ["bench", model], ["eval", model, "--data", "d"], ["compare", model, model, "--image", image],
+            ["run", model, image], ["inspect", model], ["bench", model], ["eval", model, "--data", "d"],
+            ["compare", model, model, "--image", image],
             ["reparameterize", model, "-o", Folder["out.savit"]]])
             await Refuses(CommandLine.BadCommandLine, [option, model, "packed"], [.. args, option, value]);
     }

@@ -48,7 +48,8 @@ public class BadDataTests : CommandTests
     }
 
     [Fact]
-    public Task Class_folders_without_an_image() => Refused(Directory.CreateDirectory(Folder["set/cat"]).Parent!.FullName, "set: holds no image");
+    public Task Class_folders_without_an_image() =>
+        Refused(Directory.CreateDirectory(Folder["set/cat"]).Parent!.FullName, "set: holds no image");
 
     [Theory]
     [InlineData("empty", "holds no image")]

@@ -26,7 +26,8 @@ public class BadImageTests : CommandTests
     public Task An_image_cut_short() => RefusedByAll(Write("cut.png", File.ReadAllBytes(Image())[..200]), "damaged or cut short");
 
     [Fact]
-    public Task An_image_smaller_than_the_crop() => RefusedByAll(Image("small.png", 23, 40), "23x40 pixels are fewer than the crop of 24x24");
+    public Task An_image_smaller_than_the_crop() =>
+        RefusedByAll(Image("small.png", 23, 40), "23x40 pixels are fewer than the crop of 24x24");
 
     [Fact]
     public async Task A_header_that_claims_60000x60000_pixels()

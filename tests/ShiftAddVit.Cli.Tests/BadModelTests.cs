@@ -68,7 +68,8 @@ public class BadModelTests : CommandTests
     public Task A_pickle_that_would_run_a_command_does_not(string module)
     {
         var command = TorchBytes.Text($"touch {Folder["ran"]}");
-        return RefusedByAll(Write("evil.pt", TorchBytes.File($"c{module}\n{(module == "builtins" ? "eval" : "system")}\n({command}tR.")), module);
+        var function = module == "builtins" ? "eval" : "system";
+        return RefusedByAll(Write("evil.pt", TorchBytes.File($"c{module}\n{function}\n({command}tR.")), module);
     }
 
     [Fact]
@@ -117,7 +118,9 @@ public class BadModelTests : CommandTests
 
     [Fact]
     public async Task An_architecture_that_the_file_does_not_have() =>
-        await Refuses(CommandLine.BadInput, ["--arch deit_tiny_patch16_224", "width 20"], "inspect", Checkpoint(), "--arch", "deit_tiny_patch16_224", "--heads", "2");
+        await Refuses(
+            CommandLine.BadInput, ["--arch deit_tiny_patch16_224", "width 20"],
+            "inspect", Checkpoint(), "--arch", "deit_tiny_patch16_224", "--heads", "2");
 
     [Fact]
     public async Task A_crop_that_is_no_multiple_of_the_patch() =>
@@ -128,7 +131,8 @@ public class BadModelTests : CommandTests
     {
         var image = Image();
         await Refuses(CommandLine.BadInput, ["--resize 23", "24"], "run", Packed(), image, "--resize", "23");
-        await Refuses(CommandLine.BadInput, ["--resize 23", "24"], ["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known, "--resize", "23"]);
+        await Refuses(CommandLine.BadInput, ["--resize 23", "24"],
+            ["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known, "--resize", "23"]);
     }
 
     [Fact]
@@ -136,8 +140,10 @@ public class BadModelTests : CommandTests
     {
         var (checkpoint, names) = (Checkpoint(), Write("names.txt", "cat\ndog\n"));
         await Refuses(CommandLine.BadInput, ["2 class names for 7 classes"], ["inspect", checkpoint, .. Known, "--class-names", names]);
-        await Refuses(CommandLine.BadInput, ["--class-names", "absent.txt"], ["inspect", checkpoint, .. Known, "--class-names", Folder["absent.txt"]]);
-        await Refuses(CommandLine.BadInput, ["--class-names", Folder.Path], ["inspect", checkpoint, .. Known, "--class-names", Folder.Path]);
+        await Refuses(CommandLine.BadInput, ["--class-names", "absent.txt"],
+            ["inspect", checkpoint, .. Known, "--class-names", Folder["absent.txt"]]);
+        await Refuses(
+            CommandLine.BadInput, ["--class-names", Folder.Path], ["inspect", checkpoint, .. Known, "--class-names", Folder.Path]);
     }
 
     [Fact]

@@ -25,7 +25,8 @@ public class BadOutputTests : CommandTests
         using var other = new TemporaryFolder();
         Directory.CreateSymbolicLink(other["folder"], Folder.Path);
         await Refused(Path.Combine(other["folder"], "tiny.safetensors"), "is the input too");
-        await Refuses(CommandLine.BadInput, ["is the input too"], ["reparameterize", Folder["link"], "-o", Folder["tiny.safetensors"], .. Known]);
+        await Refuses(
+            CommandLine.BadInput, ["is the input too"], ["reparameterize", Folder["link"], "-o", Folder["tiny.safetensors"], .. Known]);
     }
 
     [Fact]
@@ -77,7 +78,8 @@ public class BadOutputTests : CommandTests
     public async Task A_failure_keeps_the_old_output()
     {
         Write("out.savit", "old");
-        await Refuses(CommandLine.BadInput, ["text.safetensors"], "reparameterize", Write("text.safetensors", "hello, world"), "-o", Folder["out.savit"]);
+        var input = Write("text.safetensors", "hello, world");
+        await Refuses(CommandLine.BadInput, ["text.safetensors"], "reparameterize", input, "-o", Folder["out.savit"]);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace ShiftAddVit.Cli.Tests;
 
-/// <summary>The command as a process of its own, for what lies outside of <see cref="CommandLine"/>: signals, variables and pipes.</summary>
+/// <summary>The command as a process of its own, for what lies outside <see cref="CommandLine"/>: signals, variables, pipes.</summary>
 static class ChildProcess
 {
     /// <summary>Longer than any of these takes, even on a busy machine.</summary>
@@ -13,11 +13,15 @@ static class ChildProcess
 
     public static string Assembly { get; } = Path.Combine(AppContext.BaseDirectory, "shiftadd.dll");
 
-    public static Process Start(string[] args, params (string Name, string Value)[] variables) => StartProgram(Dotnet, [Assembly, .. args], variables);
+    public static Process Start(string[] args, params (string Name, string Value)[] variables) =>
+        StartProgram(Dotnet, [Assembly, .. args], variables);
 
     public static Process StartProgram(string program, string[] args, params (string Name, string Value)[] variables)
     {
-        var start = new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(program, args)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
         foreach (var name in (string[])["SHIFTADD_THREADS", "SHIFTADD_MAX_ISA", "SHIFTADD_KERNEL"]) start.Environment.Remove(name);
         foreach (var (name, value) in variables) start.Environment[name] = value;
         return Process.Start(start)!;

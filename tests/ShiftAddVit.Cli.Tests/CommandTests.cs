@@ -63,7 +63,8 @@ public abstract class CommandTests : IDisposable
     }
 
     /// <summary>A seeded picture; its name says the format.</summary>
-    protected string Image(string name = "cat.png", int width = Side, int height = Side, int seed = 1) => TinyImages.Write(Folder[name], width, height, seed);
+    protected string Image(string name = "cat.png", int width = Side, int height = Side, int seed = 1) =>
+        TinyImages.Write(Folder[name], width, height, seed);
 
     protected string Write(string name, string text)
     {

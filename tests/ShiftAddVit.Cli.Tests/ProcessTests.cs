@@ -28,7 +28,8 @@ public class ProcessTests : CommandTests
         using var process = ChildProcess.Start(["doctor", "--json"], ("SHIFTADD_MAX_ISA", "reference"));
         var kernels = (await process.Finish()).Succeeded().Json.GetProperty("kernels").EnumerateArray();
         Assert.All(kernels, kernel => Assert.Equal(
-            kernel.GetProperty("name").GetString()!.EndsWith("_Reference", StringComparison.Ordinal) ? "chosen" : "refused", kernel.GetProperty("verdict").GetString()));
+            kernel.GetProperty("name").GetString()!.EndsWith("_Reference", StringComparison.Ordinal) ? "chosen" : "refused",
+            kernel.GetProperty("verdict").GetString()));
     }
 
     [Theory]
@@ -46,7 +47,8 @@ public class ProcessTests : CommandTests
     public async Task A_reader_that_stops_early_is_no_error()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs a shell of Unix");
-        string[] args = ["-c", "{ \"$0\" \"$1\" inspect \"$2\"; echo exit $? >&2; } | true", ChildProcess.Dotnet, ChildProcess.Assembly, Packed()];
+        string[] args =
+            ["-c", "{ \"$0\" \"$1\" inspect \"$2\"; echo exit $? >&2; } | true", ChildProcess.Dotnet, ChildProcess.Assembly, Packed()];
         using var process = ChildProcess.StartProgram("/bin/sh", args);
         Assert.Equal("exit 0\n", (await process.Finish()).Error);
     }

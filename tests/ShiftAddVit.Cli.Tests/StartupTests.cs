@@ -6,9 +6,10 @@ public class StartupTests : CommandTests
     string Stripped()
     {
         var program = Directory.CreateDirectory(Folder["program"]).FullName;
-        foreach (var file in Directory.EnumerateFiles(AppContext.BaseDirectory, "*.dll").Append(Path.ChangeExtension(ChildProcess.Assembly, ".runtimeconfig.json")))
-            if (Path.GetFileName(file) is var name && !name.StartsWith("Spectre", StringComparison.Ordinal) && !name.StartsWith("NetVips", StringComparison.Ordinal))
-                File.Copy(file, Path.Combine(program, name));
+        var assemblies = Directory.EnumerateFiles(AppContext.BaseDirectory, "*.dll").Select(file => Path.GetFileName(file));
+        foreach (var name in assemblies.Append("shiftadd.runtimeconfig.json"))
+            if (!name.StartsWith("Spectre", StringComparison.Ordinal) && !name.StartsWith("NetVips", StringComparison.Ordinal))
+                File.Copy(Path.Combine(AppContext.BaseDirectory, name), Path.Combine(program, name));
         return Path.Combine(program, "shiftadd.dll");
     }
 

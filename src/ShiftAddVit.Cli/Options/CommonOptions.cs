@@ -50,7 +50,10 @@ static class CommonOptions
     /// <summary>Number of threads.</summary>
     public static Option<int?> Threads()
     {
-        var option = new Option<int?>("--threads") { Description = "Threads to use (default: SHIFTADD_THREADS, else one a processor)", HelpName = "T" };
+        var option = new Option<int?>("--threads")
+        {
+            Description = "Threads to use (default: SHIFTADD_THREADS, else one a processor)", HelpName = "T",
+        };
         option.Validators.Add(result =>
         {
             if (result.Tokens.Count > 0 && !(int.TryParse(result.Tokens[0].Value, out var threads) && threads is >= 1 and <= MaxThreads))
@@ -83,7 +86,8 @@ static class CommonOptions
         CustomParser = result =>
         {
             var parts = result.Tokens[0].Value.Split(',');
-            var values = parts.Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0).ToArray();
+            var values = parts.Select(part =>
+                int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0).ToArray();
             if (values.All(value => value >= 1 && value <= largest)) return values;
             result.AddError($"{name} {result.Tokens[0].Value}: numbers from 1 to {largest} separated by commas are needed");
             return null;

@@ -9,11 +9,19 @@ namespace ShiftAddVit.Cli.Options;
 /// <summary>The options that say what a dense checkpoint does not: a packed file knows all of it itself.</summary>
 sealed class ModelOptions
 {
-    readonly Option<string?> _arch = new("--arch") { Description = "Architecture of a checkpoint by its timm name, e.g. deit_tiny_patch16_224; settles heads and pre-processing", HelpName = "NAME" };
+    readonly Option<string?> _arch = new("--arch")
+    {
+        Description = "Architecture of a checkpoint by its timm name, e.g. deit_tiny_patch16_224; settles heads and pre-processing",
+        HelpName = "NAME",
+    };
     readonly Option<int?> _heads = CommonOptions.Positive("--heads", "Attention heads of a checkpoint, where its width does not tell", "H");
-    readonly Option<ImmutableArray<float>?> _mean = Triple("--mean", "Means of the pre-processing, each from 0 to 1", "three numbers from 0 to 1", value => value is >= 0 and <= 1);
-    readonly Option<ImmutableArray<float>?> _std = Triple("--std", "Standard deviations of the pre-processing, each above 0", "three numbers above 0", value => value > 0 && float.IsFinite(value));
-    readonly Option<int?> _crop = CommonOptions.Positive("--crop", "Image size to run a checkpoint at, a multiple of the patch size; positions are resampled", "N");
+    readonly Option<ImmutableArray<float>?> _mean =
+        Triple("--mean", "Means of the pre-processing, each from 0 to 1", "three numbers from 0 to 1", value => value is >= 0 and <= 1);
+    readonly Option<ImmutableArray<float>?> _std = Triple(
+        "--std", "Standard deviations of the pre-processing, each above 0", "three numbers above 0",
+        value => value > 0 && float.IsFinite(value));
+    readonly Option<int?> _crop =
+        CommonOptions.Positive("--crop", "Image size to run a checkpoint at, a multiple of the patch size; positions are resampled", "N");
     readonly Option<string> _classNames = CommonOptions.File("--class-names", "Text file with one class name a line", "FILE");
     readonly Option<ResizeChoice> _resize = new("--resize")
     {
@@ -27,7 +35,8 @@ sealed class ModelOptions
     public ModelOptions() => _arch.Validators.Add(result =>
     {
         if (result.Tokens.Count > 0 && KnownArchitecture.Find(result.Tokens[0].Value) is null)
-            result.AddError($"--arch {result.Tokens[0].Value}: known are {string.Join(", ", KnownArchitecture.All.Select(known => known.Name))}");
+            result.AddError(
+                $"--arch {result.Tokens[0].Value}: known are {string.Join(", ", KnownArchitecture.All.Select(known => known.Name))}");
     });
 
     /// <summary>Adds the options that concern a checkpoint; with images, also how these are prepared.</summary>
@@ -57,7 +66,8 @@ sealed class ModelOptions
     /// <summary>Opens one of several models: the options apply if it is a checkpoint.</summary>
     public PackedModel OpenEither(ParseResult parsed, string path)
     {
-        if (parsed.GetValue(_mean) is null != parsed.GetValue(_std) is null) throw new UsageException("--mean and --std go together: give both or neither");
+        if (parsed.GetValue(_mean) is null != parsed.GetValue(_std) is null)
+            throw new UsageException("--mean and --std go together: give both or neither");
         return PackedModel.Open(path, new(
             parsed.GetValue(_arch), parsed.GetValue(_heads), parsed.GetValue(_mean), parsed.GetValue(_std), parsed.GetValue(_crop),
             parsed.GetValue(_classNames) is { } names ? ReadNames(names) : null));
@@ -73,7 +83,8 @@ sealed class ModelOptions
     Preprocessing Resized(ParseResult parsed, Preprocessing preprocessing)
     {
         if (parsed.GetValue(_resize) is not { IsGiven: true, Side: var side }) return preprocessing;
-        if (side < preprocessing.Crop) throw new ShiftAddVitException($"--resize {side}: is below the model's crop; {preprocessing.Crop} or more, or none, is allowed");
+        if (side < preprocessing.Crop)
+            throw new ShiftAddVitException($"--resize {side}: is below the crop; {preprocessing.Crop} or more, or none, is allowed");
         return preprocessing with { Resize = side };
     }
 
@@ -96,7 +107,8 @@ sealed class ModelOptions
         CustomParser = result =>
         {
             var parts = result.Tokens[0].Value.Split(',');
-            var values = parts.Select(part => float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : float.NaN).ToArray();
+            var values = parts.Select(part =>
+                float.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : float.NaN).ToArray();
             if (values.Length == 3 && Array.TrueForAll(values, allowed)) return [.. values];
             result.AddError($"{name} {result.Tokens[0].Value}: {needed} separated by commas are needed");
             return null;
@@ -113,7 +125,8 @@ readonly record struct ResizeChoice(bool IsGiven, int? Side)
     public static ResizeChoice Parse(string text, Action<string> addError)
     {
         if (text == "none") return new(true, null);
-        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var side) && side is > 0 and <= MaxSide) return new(true, side);
+        var isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var side);
+        if (isNumber && side is > 0 and <= MaxSide) return new(true, side);
         addError($"--resize {text}: 1 to {MaxSide} pixels, or none, is needed");
         return default;
     }

@@ -35,7 +35,8 @@ sealed class CommandConsole
             return;
         }
         var text = new StringWriter();
-        var plain = AnsiConsole.Create(new() { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+        var plain = AnsiConsole.Create(
+            new() { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
         plain.Profile.Width = PipeWidth;
         plain.Write(renderable);
         foreach (var line in $"{text}".Split('\n'))

@@ -15,7 +15,8 @@ static class EvalVerb
         var data = CommonOptions.File("--data", "Folder with labels.csv (file,class_index) or one folder a class", "DIR", required: true);
         var limit = CommonOptions.Positive("--limit", "Use the first N images only", "N");
         var (threads, json) = (CommonOptions.Threads(), CommonOptions.Json());
-        var command = new ExampleCommand("eval", "Measure top-1 and top-5 accuracy on labelled images", "shiftadd eval deit_tiny.savit --data imagenet_val --limit 500")
+        var command = new ExampleCommand(
+            "eval", "Measure top-1 and top-5 accuracy on labelled images", "shiftadd eval deit_tiny.savit --data imagenet_val --limit 500")
         {
             model, data, limit, threads, json,
         };
@@ -29,9 +30,10 @@ static class EvalVerb
             var workers = Math.Min(CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), set.Count);
             using var compiled = CompiledModel.Compile(graph);
             using var progress = new ProgressLine(console, "images", set.Count);
-            var result = await Task.Run(() => Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation), CancellationToken.None);
-            if (parsed.GetValue(json)) console.WriteJson(new(result.Top1, result.Top5, result.Images, result.ImagesPerSecond), ResultJson.Default.EvalResult);
-            else console.WriteLine($"top-1 {result.Top1:0.00} %, top-5 {result.Top5:0.00} %, {result.Images} images, {result.ImagesPerSecond:0.0} images/s");
+            var r = await Task.Run(
+                () => Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation), CancellationToken.None);
+            if (parsed.GetValue(json)) console.WriteJson(new(r.Top1, r.Top5, r.Images, r.ImagesPerSecond), ResultJson.Default.EvalResult);
+            else console.WriteLine($"top-1 {r.Top1:0.00} %, top-5 {r.Top5:0.00} %, {r.Images} images, {r.ImagesPerSecond:0.0} images/s");
             return CommandLine.Success;
         });
         return command;

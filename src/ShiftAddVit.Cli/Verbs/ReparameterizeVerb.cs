@@ -25,13 +25,16 @@ sealed class ReparameterizeVerb
     readonly CommandConsole _console;
     readonly ModelOptions _model = new();
     readonly Argument<string> _input = CommonOptions.File("IN", "Dense checkpoint (.safetensors, .pth) or dense packed model");
-    readonly Option<string> _output = new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
+    readonly Option<string> _output =
+        new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
     readonly Option<string> _linear = CommonOptions.Choice(
-        "--linear", "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), or two shifts and an add (8 bits)", "shift2", [.. Formats.Keys]);
+        "--linear", "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), or two shifts and an add (8 bits)", "shift2",
+        [.. Formats.Keys]);
     readonly Option<string> _method = CommonOptions.Choice(
         "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
     readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq", "DIR");
-    readonly Option<int?> _count = CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages})", "N");
+    readonly Option<int?> _count =
+        CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages})", "N");
     readonly Option<int?> _threads = CommonOptions.Threads();
     readonly Option<bool> _json = CommonOptions.Json();
 
@@ -67,7 +70,8 @@ sealed class ReparameterizeVerb
         if (gptq && folder is null) throw new UsageException("--method gptq needs --calibrate DIR, a folder of sample images");
         if (!gptq && (folder is not null || parsed.GetValue(_count) is not null))
             throw new UsageException("--calibrate and --calibrate-count are for --method gptq");
-        if (gptq && parsed.GetValue(_linear) == "dense") throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
+        if (gptq && parsed.GetValue(_linear) == "dense")
+            throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
         var (input, output) = (parsed.GetRequiredValue(_input), parsed.GetRequiredValue(_output));
         if (SameFile.Is(input, output)) throw new ShiftAddVitException($"{output}: is the input too; choose another output");
     }
@@ -87,7 +91,8 @@ sealed class ReparameterizeVerb
         _console.WriteFile(() => packed.Save(output), cancellation);
         return new(
             output, packed.ByteLength, packed.Sha256, Stopwatch.GetElapsedTime(started).TotalSeconds,
-            [.. linear.Changes.Concat(rest.Changes).Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
+            [.. linear.Changes.Concat(rest.Changes)
+                .Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
     }
 
     IReadOnlyDictionary<string, SecondMoment> Moments(ParseResult parsed, VitGraph graph, CancellationToken cancellation)
@@ -105,8 +110,11 @@ sealed class ReparameterizeVerb
         var table = new Table().Border(TableBorder.Simple).AddColumns("layer", "from", "to");
         table.AddColumn("relative error", column => column.RightAligned()).AddColumn("bits", column => column.RightAligned());
         foreach (var change in result.Changes)
-            table.AddRow(Markup.Escape(change.Layer), change.From, $"[green]{change.To}[/]", $"{change.RelativeError:0.0E+0}", $"{change.BitsPerWeight:0.00}");
+            table.AddRow(
+                Markup.Escape(change.Layer), change.From, $"[green]{change.To}[/]", $"{change.RelativeError:0.0E+0}",
+                $"{change.BitsPerWeight:0.00}");
         if (result.Changes.Length > 0) _console.Write(table);
-        _console.WriteLine($"{CommandConsole.Printable(result.Output)}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");
+        var output = CommandConsole.Printable(result.Output);
+        _console.WriteLine($"{output}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");
     }
 }

@@ -15,7 +15,8 @@ static class RunVerb
         var images = new Argument<string[]>("IMAGE") { Description = "JPEG, PNG or WebP files", Arity = ArgumentArity.OneOrMore };
         images.Validators.Add(result => CommonOptions.RequireNamed(result, "IMAGE"));
         var (threads, json) = (CommonOptions.Threads(), CommonOptions.Json());
-        var command = new ExampleCommand("run", "Classify images: the five best classes of each", "shiftadd run deit_tiny.savit cat.jpg dog.png")
+        var command =
+            new ExampleCommand("run", "Classify images: the five best classes of each", "shiftadd run deit_tiny.savit cat.jpg dog.png")
         {
             model, images, threads, json,
         };

@@ -11,7 +11,8 @@ public class BenchTests : CommandTests
         Assert.All(rows, row => Assert.Equal("engine model batch threads median_ms min_ms max_ms", JsonNames.Of(row)));
         Assert.All(rows, row => Assert.Equal("shiftadd tiny.savit", $"{row.GetProperty("engine")} {row.GetProperty("model")}"));
         Assert.Equal(["1 1", "1 2", "2 1", "2 2"], rows.Select(row => $"{row.GetProperty("batch")} {row.GetProperty("threads")}"));
-        Assert.All(rows, row => Assert.InRange(row.GetProperty("median_ms").GetDouble(), row.GetProperty("min_ms").GetDouble(), row.GetProperty("max_ms").GetDouble()));
+        Assert.All(rows, row => Assert.InRange(
+            row.GetProperty("median_ms").GetDouble(), row.GetProperty("min_ms").GetDouble(), row.GetProperty("max_ms").GetDouble()));
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public class CompareTests : CommandTests
         var (checkpoint, image) = (Checkpoint(), Image());
         (await Run(["reparameterize", checkpoint, "-o", Folder["shift.savit"], "--linear", "shift", .. Known])).Succeeded();
         var lines = (await Run(["compare", checkpoint, Folder["shift.savit"], "--image", image, .. Known])).Succeeded().Lines;
-        foreach (var row in (string[])["residual after +blocks.0", "input of +blocks.1.mlp.fc2", "output +logits"])
+        foreach (var row in (string[])["residual +blocks.0", "linear input +blocks.1.mlp.fc2", "logits +logits"])
             Assert.Contains(lines, line => Regex.IsMatch(line, $"^ *{row} +0\\.[0-9]*[1-9]"));
         Assert.StartsWith("tiny.safetensors: ", lines[^2]);
         Assert.StartsWith("shift.savit: ", lines[^1]);

@@ -2,7 +2,7 @@ namespace ShiftAddVit.Cli.Tests.Verbs;
 
 public class EvalTests : CommandTests
 {
-    /// <summary>Four images: the best class of the first, the second best of the second, and for the others a class that is not among the best five.</summary>
+    /// <summary>Four images: labelled with the best class of the first, the second best of the second, the sixth and the seventh.</summary>
     async Task<(string Model, string Data)> Labelled()
     {
         var model = Packed();
@@ -23,9 +23,11 @@ public class EvalTests : CommandTests
         var (model, data) = await Labelled();
         var json = (await Run("eval", model, "--data", data, "--json", "--threads", "3")).Succeeded().Json;
         Assert.Equal("top1 top5 images images_per_second", JsonNames.Of(json));
-        Assert.Equal((25.0, 50.0, 4), (json.GetProperty("top1").GetDouble(), json.GetProperty("top5").GetDouble(), json.GetProperty("images").GetInt32()));
+        Assert.Equal((25.0, 50.0, 4),
+            (json.GetProperty("top1").GetDouble(), json.GetProperty("top5").GetDouble(), json.GetProperty("images").GetInt32()));
         Assert.True(json.GetProperty("images_per_second").GetDouble() > 0);
-        Assert.Matches(@"^top-1 25\.00 %, top-5 50\.00 %, 4 images, [\d.]+ images/s$", (await Run("eval", model, "--data", data)).Succeeded().Lines.Single());
+        var line = (await Run("eval", model, "--data", data)).Succeeded().Lines.Single();
+        Assert.Matches(@"^top-1 25\.00 %, top-5 50\.00 %, 4 images, [\d.]+ images/s$", line);
     }
 
     [Theory]

@@ -8,9 +8,11 @@ public class InspectTests : CommandTests
         var lines = (await Run("inspect", Packed())).Succeeded().Lines;
         Assert.StartsWith("tiny.savit: packed, ", lines[0]);
         Assert.Contains("made from tiny.safetensors", lines);
-        Assert.Contains(lines, line => line.StartsWith("images: crop 24, mean 0.485 0.456 0.406, std 0.229 0.224 0.225", StringComparison.Ordinal));
+        Assert.Contains(
+            lines, line => line.StartsWith("images: crop 24, mean 0.485 0.456 0.406, std 0.229 0.224 0.225", StringComparison.Ordinal));
         Assert.Contains("class names: none", lines);
-        Assert.Contains(lines, line => line.Contains("attn.qkv", StringComparison.Ordinal) && line.Contains("60x20", StringComparison.Ordinal));
+        Assert.Contains(
+            lines, line => line.Contains("attn.qkv", StringComparison.Ordinal) && line.Contains("60x20", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -20,7 +22,8 @@ public class InspectTests : CommandTests
         Assert.Equal("file stage bytes sha256 architecture preprocessing class_names source steps model", JsonNames.Of(json));
         Assert.Equal("checkpoint", json.GetProperty("stage").GetString());
         Assert.Equal(
-            "image_size patch_size tokens width depth heads mlp_width classes qkv_bias distillation_token", JsonNames.Of(json.GetProperty("architecture")));
+            "image_size patch_size tokens width depth heads mlp_width classes qkv_bias distillation_token",
+            JsonNames.Of(json.GetProperty("architecture")));
         Assert.Equal(10, json.GetProperty("architecture").GetProperty("tokens").GetInt32());
         Assert.Equal("resize crop mean std", JsonNames.Of(json.GetProperty("preprocessing")));
         Assert.Equal(0.5f, json.GetProperty("preprocessing").GetProperty("mean")[2].GetSingle());

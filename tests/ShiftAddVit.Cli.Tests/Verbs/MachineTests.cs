@@ -21,6 +21,8 @@ public class MachineTests : CommandTests
         Assert.All(rows, row => Assert.Equal("name value default allowed purpose", JsonNames.Of(row)));
         Assert.Equal(Knobs.All.Select(knob => knob.Name), rows.Select(row => row.GetProperty("name").GetString()!));
         var lines = (await Run("knobs")).Succeeded().Lines;
-        foreach (var knob in Knobs.All) Assert.Contains(lines, line => line.Contains(knob.Name, StringComparison.Ordinal) && line.Contains(knob.Purpose, StringComparison.Ordinal));
+        foreach (var knob in Knobs.All)
+            Assert.Contains(lines, line =>
+                line.Contains(knob.Name, StringComparison.Ordinal) && line.Contains(knob.Purpose, StringComparison.Ordinal));
     }
 }

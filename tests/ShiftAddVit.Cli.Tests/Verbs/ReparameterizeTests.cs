@@ -15,7 +15,8 @@ public class ReparameterizeTests : CommandTests
         var json = (await Run(["reparameterize", Checkpoint(), "-o", output, "--linear", linear, .. Known, "--json"])).Succeeded().Json;
         Assert.Equal("output bytes sha256 seconds changes", JsonNames.Of(json));
         Assert.Equal(new FileInfo(output).Length, json.GetProperty("bytes").GetInt64());
-        var linears = json.GetProperty("changes").EnumerateArray().Where(change => change.GetProperty("to").GetString() == format).ToArray();
+        var linears = json.GetProperty("changes").EnumerateArray().Where(change => change.GetProperty("to").GetString() == format)
+            .ToArray();
         Assert.Equal(layers, linears.Length);
         Assert.All(linears, change => Assert.Equal("layer from to relative_error bits_per_weight", JsonNames.Of(change)));
         var inspected = (await Run("inspect", output, "--json")).Succeeded().Json;
@@ -28,7 +29,8 @@ public class ReparameterizeTests : CommandTests
     {
         var lines = (await Run(["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known])).Succeeded().Lines;
         foreach (var layer in (string[])["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"])
-            Assert.Contains(lines, line => line.Contains($"blocks.1.{layer} ", StringComparison.Ordinal) && line.Contains("P4P4", StringComparison.Ordinal));
+            Assert.Contains(lines, line =>
+                line.Contains($"blocks.1.{layer} ", StringComparison.Ordinal) && line.Contains("P4P4", StringComparison.Ordinal));
         Assert.Contains(Folder["out.savit"] + ": ", lines[^1]);
         Assert.All(lines, line => Assert.Equal(line.TrimEnd(), line));
     }
@@ -41,7 +43,8 @@ public class ReparameterizeTests : CommandTests
         string[] gptq = method == "gptq" ? ["--calibrate", Data(("a.png", 0), ("b.png", 1), ("c.png", 2))] : [];
         var checkpoint = Checkpoint();
         foreach (var threads in (string[])["1", "3"])
-            await Run(["reparameterize", checkpoint, "-o", Folder[threads], "--linear", "shift", "--method", method, "--threads", threads, .. gptq, .. Known]);
+            await Run(["reparameterize", checkpoint, "-o", Folder[threads], "--linear", "shift", "--method", method, "--threads", threads,
+                .. gptq, .. Known]);
         Assert.Equal(File.ReadAllBytes(Folder["1"]), File.ReadAllBytes(Folder["3"]));
     }
 
@@ -53,9 +56,11 @@ public class ReparameterizeTests : CommandTests
     {
         var (checkpoint, data) = (Checkpoint(), Data(("a.png", 0), ("b.png", 1)));
         (await Run(["reparameterize", checkpoint, "-o", Folder["nearest"], "--linear", linear, .. Known])).Succeeded();
-        (await Run(["reparameterize", checkpoint, "-o", Folder["gptq"], "--linear", linear, "--method", "gptq", "--calibrate", data, .. Known])).Succeeded();
+        (await Run(["reparameterize", checkpoint, "-o", Folder["gptq"], "--linear", linear, "--method", "gptq", "--calibrate", data,
+            .. Known])).Succeeded();
         Assert.NotEqual(File.ReadAllBytes(Folder["nearest"]), File.ReadAllBytes(Folder["gptq"]));
-        var steps = (await Run("inspect", Folder["gptq"], "--json")).Json.GetProperty("steps").EnumerateArray().Select(step => step.GetString()!);
+        var steps = (await Run("inspect", Folder["gptq"], "--json")).Json.GetProperty("steps").EnumerateArray()
+            .Select(step => step.GetString()!);
         Assert.Contains(steps, step => step.EndsWith(" gptq", StringComparison.Ordinal));
     }
 
@@ -77,7 +82,8 @@ public class ReparameterizeTests : CommandTests
     public async Task Options_stay_with_the_model()
     {
         var names = Write("names.txt", "cat\ndog\n\nant\nbee\ncow\nelk\nfox\n");
-        (await Run(["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known, "--resize", "30", "--class-names", names])).Succeeded();
+        (await Run(["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known, "--resize", "30", "--class-names", names]))
+            .Succeeded();
         var json = (await Run("inspect", Folder["out.savit"], "--json")).Json;
         Assert.Equal(30, json.GetProperty("preprocessing").GetProperty("resize").GetInt32());
         Assert.True(json.GetProperty("class_names").GetBoolean());

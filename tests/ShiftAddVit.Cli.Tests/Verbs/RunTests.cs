@@ -30,7 +30,8 @@ public class RunTests : CommandTests
     public async Task A_checkpoint_runs_as_its_packed_model_does()
     {
         var (checkpoint, image) = (Checkpoint(), Image());
-        (await Run(["reparameterize", checkpoint, "-o", Folder["dense.savit"], "--linear", "dense", .. Known, "--resize", "none"])).Succeeded();
+        (await Run(["reparameterize", checkpoint, "-o", Folder["dense.savit"], "--linear", "dense", .. Known, "--resize", "none"]))
+            .Succeeded();
         var direct = (await Run(["run", checkpoint, image, .. Known, "--resize", "none"])).Succeeded();
         Assert.Equal((await Run("run", Folder["dense.savit"], image)).Succeeded().Output, direct.Output);
     }
@@ -46,7 +47,8 @@ public class RunTests : CommandTests
         Assert.StartsWith($"shiftadd: {bad}: ", result.Error);
         var json = await Run("run", model, good, bad, last, "--json");
         Assert.Equal(CommandLine.BadInput, json.ExitCode);
-        Assert.Equal([good, last], json.Json.GetProperty("results").EnumerateArray().Select(image => image.GetProperty("image").GetString()!));
+        Assert.Equal(
+            [good, last], json.Json.GetProperty("results").EnumerateArray().Select(image => image.GetProperty("image").GetString()!));
     }
 
     [Fact]
@@ -75,6 +77,11 @@ public class RunTests : CommandTests
     public async Task A_file_after_two_dashes_may_begin_with_one() =>
         (await Run("run", Packed(), "--", "-cat.png")).Refused(CommandLine.BadInput, "-cat.png: no such file");
 
+    [Fact]
+    public async Task A_name_that_begins_with_an_at_sign_is_a_file_and_no_list_of_words() =>
+        (await Run("run", Packed(), "@cat.png")).Refused(CommandLine.BadInput, "@cat.png: no such file");
+
     async Task<string> Top(string model, string image, params string[] options) =>
-        JsonSerializer.Serialize((await Run(["run", model, Folder[image], "--json", .. options])).Succeeded().Json.GetProperty("results")[0].GetProperty("top"));
+        JsonSerializer.Serialize(
+            (await Run(["run", model, Folder[image], "--json", .. options])).Succeeded().Json.GetProperty("results")[0].GetProperty("top"));
 }
