@@ -19,6 +19,7 @@ public class BadCommandLineTests : CommandTests
     [InlineData("MODEL: is empty", "run", "", "i")]
     [InlineData("IMAGE: is empty", "run", "m", "i", "")]
     [InlineData("'-o'", "reparameterize", "m", "-o")]
+    [InlineData("--output: is empty", "reparameterize", "m", "-o", "")]
     [InlineData("SHELL tcsh: bash, zsh, fish, pwsh are allowed", "completion", "tcsh")]
     public async Task Verbs_options_and_arguments_are_checked(string named, params string[] args) =>
         await Refuses(CommandLine.BadCommandLine, [named, "--help)"], args);

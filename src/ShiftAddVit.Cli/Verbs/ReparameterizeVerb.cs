@@ -43,6 +43,7 @@ sealed class ReparameterizeVerb
     public static Command Create(CommandConsole console)
     {
         var verb = new ReparameterizeVerb(console);
+        verb._output.Validators.Add(result => CommonOptions.RequireNamed(result, "--output"));
         var command = new ExampleCommand(
             "reparameterize", "Turn a checkpoint into a packed model of shifts and adds",
             "shiftadd reparameterize deit_tiny_patch16_224.safetensors -o deit_tiny.savit --linear shift2")
