@@ -19,6 +19,8 @@ sealed class SavitReader : IDisposable
     SavitReader(string path)
     {
         _path = path;
+        if (Directory.Exists(path)) throw new ShiftAddVitException($"{path}: is a directory; a model is a file");
+        if (!File.Exists(path)) throw new ShiftAddVitException($"{path}: no such file");
         try
         {
             _stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
