@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using ShiftAddVit.Reparameterization;
 
 namespace ShiftAddVit.Inference;
@@ -46,6 +47,7 @@ public sealed class SecondMomentCollector
         entry => entry.Key, entry => new SecondMoment((int)Math.Sqrt(entry.Value.Values.Length), entry.Value.Values, entry.Value.Samples));
 
     /// <summary>H[i, 0..i] += x[i] x[0..i] for rows first..last-1 and every token.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Accumulate(float[] tokens, int columns, int first, int last, float[] moment)
     {
         var width = Vector<float>.Count;
