@@ -142,19 +142,21 @@ public class SessionTests
     {
         using var model = Model();
         Session? session = null;
-        var refused = 0;
+        Exception? refusal = null;
+        var asked = false;
         session = model.CreateSession(new()
         {
             Observer = (in _) =>
             {
-                Assert.Throws<InvalidOperationException>(() => session!.Run(Image(0), 1));
-                refused++;
+                if (asked) return;
+                asked = true;
+                refusal = Record.Exception(() => session!.Run(Image(1), 1));
             },
         });
         using (session)
         {
             var logits = session.Run(Image(0), 1);
-            Assert.True(refused > 0);
+            Assert.IsType<InvalidOperationException>(refusal);
             Assert.Equal(Run(model, Image(0), 1), logits);
         }
     }
