@@ -10,7 +10,7 @@ static class EvaluationModel
 
     public static Preprocessing Preprocessing { get; } = new(17, 16, Preprocessing.Half, Preprocessing.Half);
 
-    public static string[] Images { get; } = [.. new[] { "rgb.png", "rgb_16.png", "grey.png", "cmyk_adobe.jpg", "sampling_420.jpg", "orientation_6.jpg", "animated.webp" }
+    public static string[] Images { get; } = [.. new[] { "rgb.png", "rgb_16.png", "grey.png", "cmyk_adobe.jpg", "sampling_420.jpg", "orientation_6.jpg", "orientation_3.jpg" }
         .Select(name => Fixture.PathOf("Decode", name))];
 
     /// <summary>Random weights; with <paramref name="head"/> 0 every image has the same logit for all classes.</summary>
