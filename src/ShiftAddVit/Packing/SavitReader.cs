@@ -54,9 +54,6 @@ sealed class SavitReader : IDisposable
         return reader._stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic.SequenceEqual(SavitFormat.Magic);
     }
 
-    static ShiftAddVitException Unreadable(string path, Exception error) =>
-        new($"{path}: cannot be read: {ErrorText.FirstLine(error.Message)}", error);
-
     public void Dispose()
     {
         _stream.Dispose();
@@ -68,7 +65,7 @@ sealed class SavitReader : IDisposable
         {
             FileNotFoundException or DirectoryNotFoundException => "no such file; a checkpoint (.safetensors, .pth) or a packed model (.savit) is needed",
             UnauthorizedAccessException when Directory.Exists(path) => "is a directory; a file is needed",
-            _ => $"cannot be read: {error.Message}",
+            _ => $"cannot be read: {ErrorText.FirstLine(error.Message)}",
         },
         error);
 
