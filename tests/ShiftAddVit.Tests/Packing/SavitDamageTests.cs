@@ -135,9 +135,9 @@ public sealed class SavitDamageTests : IDisposable
     {
         Refuses("a text file, long enough to hold a whole prologue, and then some more of it"u8, "not a packed model (.savit)");
         Refuses(SafetensorsBytes.Of("{}", 0), "not a packed model (.savit)");
-        Refused.By(_folder["absent.savit"], () => PackedModel.Load(_folder["absent.savit"]), "cannot be read");
-        Refused.By(_folder["absent.savit"], () => PackedModel.Open(_folder["absent.savit"]), "cannot be read");
-        Refused.By(_folder.Path, () => PackedModel.Load(_folder.Path), "cannot be read");
+        Refused.By(_folder["absent.savit"], () => PackedModel.Load(_folder["absent.savit"]), "no such file");
+        Refused.By(_folder["absent.savit"], () => PackedModel.Open(_folder["absent.savit"]), "no such file");
+        Refused.By(_folder.Path, () => PackedModel.Load(_folder.Path), "is a directory");
         Assert.False(PackedModel.IsPacked(Write([])));
         Assert.False(PackedModel.IsPacked(Write("SAVIT"u8)));
     }
