@@ -25,7 +25,7 @@ static class EvalVerb
         {
             var graph = options.Open(parsed, parsed.GetRequiredValue(model)).Graph;
             var preprocessing = options.Preprocessing(parsed, graph);
-            var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes);
+            var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes, graph.ClassNames);
             if (parsed.GetValue(limit) is { } count) set = set.Take(count);
             var workers = Math.Min(CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), set.Count);
             using var compiled = CompiledModel.Compile(graph);
