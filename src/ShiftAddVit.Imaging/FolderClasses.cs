@@ -5,7 +5,7 @@ namespace ShiftAddVit.Imaging;
 /// <summary>Which classes folders stand for. A set of few of the model's classes must not silently become classes 0, 1, ...</summary>
 static class FolderClasses
 {
-    /// <summary>The class of each folder, by index, by name or by order, whichever comes first; null where none tells all of them.</summary>
+    /// <summary>The class of each folder by index, else by name, else by order; null where none tells all of them.</summary>
     public static int[]? Of(string[] folders, int classCount, IReadOnlyList<string> classNames)
     {
         var byName = ByName(classNames);
