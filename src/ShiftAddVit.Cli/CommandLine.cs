@@ -84,8 +84,21 @@ public static class CommandLine
         if (parsed.Action is not ParseErrorAction && parsed.Action != parsed.CommandResult.Command.Action) return null;
         if (UnknownOption(parsed) is { } option) return $"{option}: no such option";
         if (parsed.Errors.Count == 0) return null;
-        if (parsed.CommandResult.Command is not RootCommand) return parsed.Errors[0].Message;
+        if (parsed.CommandResult.Command is not RootCommand) return Describe(parsed, parsed.Errors[0]);
         return parsed.UnmatchedTokens is [var verb, ..] ? $"{verb}: no such command" : "a command is needed";
+    }
+
+    static string Describe(ParseResult parsed, ParseError error)
+    {
+        var verb = parsed.CommandResult.Command.Name;
+        return error.SymbolResult switch
+        {
+            ArgumentResult { Tokens.Count: 0, Parent: CommandResult } argument => $"{verb}: {argument.Argument.Name} is missing",
+            OptionResult { IdentifierToken: null } option => $"{verb}: {option.Option.Name} is missing",
+            OptionResult { Tokens.Count: 0 } option => $"{option.IdentifierToken.Value}: a value is missing",
+            CommandResult when parsed.UnmatchedTokens is [var word, ..] => $"{verb}: {word} is one argument too many",
+            _ => error.Message.TrimEnd('.'),
+        };
     }
 
     /// <summary>A word with a dash in the place of a file; one after <c>--</c> is a file.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using ShiftAddVit.Cli.Output;
 
 namespace ShiftAddVit.Cli;
 
@@ -26,9 +27,10 @@ sealed class HelpWithExample(HelpAction help) : SynchronousCommandLineAction
 
     public override int Invoke(ParseResult parseResult)
     {
-        var exitCode = help.Invoke(parseResult);
+        CommandConsole.ToOutput(() => help.Invoke(parseResult));
+        var output = parseResult.InvocationConfiguration.Output;
         if (parseResult.CommandResult.Command is ExampleCommand { Example: var example })
-            parseResult.InvocationConfiguration.Output.WriteLine($"Example:{Environment.NewLine}  {example}");
-        return exitCode;
+            CommandConsole.ToOutput(() => output.WriteLine($"Example:{Environment.NewLine}  {example}"));
+        return CommandLine.Success;
     }
 }

@@ -1,13 +1,13 @@
 namespace ShiftAddVit.Cli;
 
-/// <summary>Tells whether two paths lead to one file.</summary>
+/// <summary>Tells whether paths lead to one file.</summary>
 static class SameFile
 {
-    /// <summary>Compares the paths after every symbolic link on the way; the files need not exist.</summary>
-    public static bool Is(string first, string second)
+    /// <summary>Compares a path with others after every symbolic link on the way; the files need not exist.</summary>
+    public static bool IsAny(string path, IEnumerable<string> others)
     {
         var ignoresCase = OperatingSystem.IsWindows() || OperatingSystem.IsMacOS();
-        return string.Equals(Resolve(first), Resolve(second), ignoresCase ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+        return others.Select(Resolve).Contains(Resolve(path), ignoresCase ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
     }
 
     static string Resolve(string path)

@@ -27,22 +27,26 @@ public sealed class LabeledImageSet
     /// <summary>Opens a data set for a model of <paramref name="classCount"/> classes.</summary>
     /// <param name="directory">Holds labels.csv, or one folder a class.</param>
     /// <param name="classCount">Classes are 0 to classCount - 1.</param>
-    /// <param name="folderNames">
-    /// The folder of each class, such as its WordNet id: a data set of few classes then gets the model's indices. Null numbers the folders
-    /// 0, 1, ... in ordinal order of their names. Labels in labels.csv are not touched.
+    /// <param name="classNames">
+    /// The model's class names, classCount of them; null or empty where it has none. They may begin with the name of the class's folder
+    /// and a space, as in <c>n01440764 tench</c>.
     /// </param>
+    /// <remarks>
+    /// The class of a folder is the first of these that works for all folders: its name is a class index in digits; it is a class name, or
+    /// the first word of just one; its place in ordinal order, if there is one folder for each class.
+    /// </remarks>
     /// <exception cref="ShiftAddVitException">
-    /// No such directory or no image; a header, row or label that cannot be used; a named file that is absent or outside; more folders
-    /// than classes, or a folder of no class.
+    /// No such directory or no image; a header, row or label that cannot be used; a named file that is absent or outside; folders whose
+    /// classes cannot be told.
     /// </exception>
-    public static LabeledImageSet Open(string directory, int classCount, IReadOnlyList<string>? folderNames = null)
+    public static LabeledImageSet Open(string directory, int classCount, IReadOnlyList<string>? classNames = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(classCount);
-        if (folderNames is not null) ArgumentOutOfRangeException.ThrowIfNotEqual(folderNames.Count, classCount);
+        if (classNames is { Count: > 0 }) ArgumentOutOfRangeException.ThrowIfNotEqual(classNames.Count, classCount, nameof(classNames));
         ImageFolder.RequireDirectory(directory);
         return new(directory, File.Exists(LabelsFile.PathIn(directory))
             ? LabelsFile.Read(directory, classCount)
-            : ReadFolders(directory, classCount, folderNames));
+            : ReadFolders(directory, classCount, classNames ?? []));
     }
 
     /// <summary>The first <paramref name="count"/> images, or all where there are fewer.</summary>
@@ -56,26 +60,15 @@ public sealed class LabeledImageSet
     /// <inheritdoc cref="ImageFolder.TakeEvenly"/>
     public LabeledImageSet TakeEvenly(int count) => new(Directory, ImageFolder.TakeEvenly(Items, count));
 
-    static ImmutableArray<LabeledImage> ReadFolders(string directory, int classCount, IReadOnlyList<string>? folderNames)
+    static ImmutableArray<LabeledImage> ReadFolders(string directory, int classCount, IReadOnlyList<string> classNames)
     {
         string[] folders = [.. ImageFolder.ClassFolders(directory)];
         if (folders.Length == 0) throw Messages.Error(directory, "has no labels", "labels.csv or one folder a class is needed");
-        if (folders.Length > classCount)
-            throw Messages.Error(directory, $"has {folders.Length} class folders", $"up to {classCount}, the model's classes, are allowed");
+        var classes = FolderClasses.Of([.. folders.Select(folder => Path.GetFileName(folder))], classCount, classNames)
+            ?? throw FolderClasses.Unknown(directory, folders.Length, classCount);
         var items = ImmutableArray.CreateBuilder<LabeledImage>();
-        for (var i = 0; i < folders.Length; i++)
-        {
-            var classIndex = folderNames is null ? i : ClassOf(folders[i], folderNames);
-            items.AddRange(ImageFolder.ImagesIn(folders[i]).Select(path => new LabeledImage(path, classIndex)));
-        }
+        foreach (var (folder, classIndex) in folders.Zip(classes))
+            items.AddRange(ImageFolder.ImagesIn(folder).Select(path => new LabeledImage(path, classIndex)));
         return items.Count == 0 ? throw ImageFolder.Empty(directory) : items.DrainToImmutable();
-    }
-
-    static int ClassOf(string folder, IReadOnlyList<string> folderNames)
-    {
-        var name = Path.GetFileName(folder);
-        for (var i = 0; i < folderNames.Count; i++)
-            if (folderNames[i] == name) return i;
-        throw Messages.Error(folder, "stands for no class of the model", $"folders such as {folderNames[0]} are needed");
     }
 }

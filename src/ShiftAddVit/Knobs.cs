@@ -22,7 +22,8 @@ public static class Knobs
     /// <summary>The names that <see cref="MaxIsa"/> can take, narrowest first.</summary>
     internal static ImmutableArray<string> IsaNames { get; } = ["reference", "vector128", "vector256", "vector512"];
 
-    const int MostThreads = 1024;
+    /// <summary>The most threads that commands take.</summary>
+    public const int MaxThreads = 1024;
 
     static readonly Knob MaxIsaKnob = new("SHIFTADD_MAX_ISA", string.Join('|', IsaNames), "vector512",
         "Caps the instruction sets that kernels are chosen from.");
@@ -30,7 +31,7 @@ public static class Knobs
     static readonly Knob KernelKnob = new("SHIFTADD_KERNEL", "names of registered kernels, separated by commas", "",
         "Forces each named kernel for its operation and weight format.");
 
-    static readonly Knob ThreadsKnob = new("SHIFTADD_THREADS", $"1 to {MostThreads}", "one a processor",
+    static readonly Knob ThreadsKnob = new("SHIFTADD_THREADS", $"1 to {MaxThreads}", "one a processor",
         "The number of threads that commands use unless told otherwise.");
 
     /// <summary>All of them, in the order of the documentation.</summary>
@@ -52,14 +53,14 @@ public static class Knobs
         [.. (KernelKnob.Value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
 
     /// <summary>The number of threads that commands use by default.</summary>
-    /// <exception cref="ShiftAddVitException">The variable does not hold a whole number from 1 to 1024.</exception>
+    /// <exception cref="ShiftAddVitException">The variable does not hold a whole number from 1 to <see cref="MaxThreads"/>.</exception>
     public static int Threads
     {
         get
         {
             if (ThreadsKnob.Value is not { } value) return Environment.ProcessorCount;
             var isNumber = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var threads);
-            return isNumber && threads is >= 1 and <= MostThreads ? threads : throw ThreadsKnob.Refuse(value);
+            return isNumber && threads is >= 1 and <= MaxThreads ? threads : throw ThreadsKnob.Refuse(value);
         }
     }
 }

@@ -44,12 +44,19 @@ public class BadDataTests : CommandTests
     public Task More_folders_than_classes()
     {
         for (var i = 0; i < 8; i++) Directory.CreateDirectory(Folder[$"set/{i}"]);
-        return Refused(Folder["set"], "has 8 class folders", "up to 7");
+        return Refused(Folder["set"], "set: its class folders (8)", "the model's 7 classes", "0 to 6", "--class-names");
+    }
+
+    [Fact]
+    public Task Fewer_folders_than_classes_that_do_not_say_which()
+    {
+        Directory.CreateDirectory(Folder["set/n01440764"]);
+        return Refused(Folder["set"], "set: its class folders (1)", "the model's 7 classes", "0 to 6", "--class-names");
     }
 
     [Fact]
     public Task Class_folders_without_an_image() =>
-        Refused(Directory.CreateDirectory(Folder["set/cat"]).Parent!.FullName, "set: holds no image");
+        Refused(Directory.CreateDirectory(Folder["set/0"]).Parent!.FullName, "set: holds no image");
 
     [Theory]
     [InlineData("empty", "holds no image")]

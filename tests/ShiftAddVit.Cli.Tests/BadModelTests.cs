@@ -113,7 +113,13 @@ public class BadModelTests : CommandTests
         await Refuses(
             CommandLine.BadInput, ["tiny.safetensors", .. cure],
             "reparameterize", checkpoint, "-o", Folder["out.savit"], "--heads", "2", "--method", "gptq", "--calibrate", data);
-        await Refuses(CommandLine.BadInput, cure, "run", packed, image);
+        await Refuses(
+            CommandLine.BadInput, ["tiny.safetensors", .. cure],
+            "reparameterize", checkpoint, "-o", Folder["out.savit"], "--heads", "2", "--resize", "24");
+        string[] cureOfPacked = ["unprepared.savit: ", "reparameterize its checkpoint anew with", .. cure];
+        await Refuses(CommandLine.BadInput, cureOfPacked, "run", packed, image);
+        await Refuses(CommandLine.BadInput, cureOfPacked, "eval", packed, "--data", data);
+        await Refuses(CommandLine.BadInput, cureOfPacked, "reparameterize", packed, "-o", Folder["out.savit"]);
     }
 
     [Fact]
@@ -139,11 +145,37 @@ public class BadModelTests : CommandTests
     public async Task Class_names_that_do_not_fit()
     {
         var (checkpoint, names) = (Checkpoint(), Write("names.txt", "cat\ndog\n"));
-        await Refuses(CommandLine.BadInput, ["2 class names for 7 classes"], ["inspect", checkpoint, .. Known, "--class-names", names]);
+        await Refuses(
+            CommandLine.BadInput, [$"--class-names {names}: has 2 names for the model's 7 classes"],
+            ["inspect", checkpoint, .. Known, "--class-names", names]);
+        await Refuses(
+            CommandLine.BadInput, ["line 3 is blank"],
+            ["inspect", checkpoint, .. Known, "--class-names", Write("blank.txt", "cat\ndog\n\nant\nbee\ncow\nelk\nfox\n")]);
         await Refuses(CommandLine.BadInput, ["--class-names", "absent.txt"],
             ["inspect", checkpoint, .. Known, "--class-names", Folder["absent.txt"]]);
         await Refuses(
             CommandLine.BadInput, ["--class-names", Folder.Path], ["inspect", checkpoint, .. Known, "--class-names", Folder.Path]);
+    }
+
+    [Fact]
+    public async Task Class_names_that_do_not_end()
+    {
+        Assert.SkipUnless(File.Exists("/dev/zero"), "/dev/zero is not there");
+        await Refuses(
+            CommandLine.BadInput, ["--class-names /dev/zero: is too large; up to 16777216 bytes are read"],
+            ["inspect", Checkpoint(), .. Known, "--class-names", "/dev/zero"]);
+    }
+
+    [Fact]
+    public async Task Names_of_files_with_control_characters_do_not_reach_the_terminal()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "such names are not allowed on Windows");
+        var (packed, image) = (Packed("a\u001b[31m.savit"), Image());
+        var checkpoint = Checkpoint("b\u001b[31m.safetensors");
+        foreach (var args in (string[][])[
+            ["inspect", packed], ["inspect", checkpoint, .. Known], ["compare", packed, packed, "--image", image],
+            ["bench", packed, "--seconds", "1"], ["reparameterize", checkpoint, "-o", Folder["c\u001b[31m.savit"], .. Known]])
+            Assert.Contains("?[31m", (await Run(args)).Succeeded().Output);
     }
 
     [Fact]

@@ -30,6 +30,32 @@ public class BadOutputTests : CommandTests
     }
 
     [Fact]
+    public async Task The_file_of_class_names()
+    {
+        var names = Write("names.txt", "cat\ndog\nant\nbee\ncow\nelk\nfox\n");
+        await Refuses(
+            CommandLine.BadInput, ["names.txt: is the file of --class-names too"],
+            ["reparameterize", Checkpoint(), "-o", names, .. Known, "--class-names", names]);
+    }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("preprocessor_config.json")]
+    public Task The_configuration_beside_the_input(string name) => Refused(Write(name, "{}"), $"{name}: is the input's configuration too");
+
+    [Theory]
+    [InlineData("data/labels.csv")]
+    [InlineData("data/b.png")]
+    public async Task What_calibration_reads(string output)
+    {
+        var data = Data(("a.png", 0), ("b.png", 1));
+        // Said before the model is read: there is none.
+        await Refuses(
+            CommandLine.BadInput, [$"{output}: is read by --calibrate too"],
+            "reparameterize", "absent", "-o", Folder[output], "--method", "gptq", "--calibrate", data);
+    }
+
+    [Fact]
     public async Task A_hard_link_to_the_input_leaves_the_input_alone()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "hard links are made by a call of Unix");
@@ -85,11 +111,16 @@ public class BadOutputTests : CommandTests
     [Fact]
     public async Task A_cancelled_command_leaves_nothing()
     {
-        var (checkpoint, before) = (Checkpoint(), Files());
-        var (output, error) = (new StringWriter(), new StringWriter());
-        Assert.Equal(CommandLine.Cancelled, await CommandLine.RunAsync(
-            ["reparameterize", checkpoint, "-o", Folder["out.savit"], .. Known], output, error, new(canceled: true)));
-        Assert.Equal("", $"{output}{error}");
+        var (model, image, data) = (Packed(), Image(), Data(("a.png", 0)));
+        var before = Files();
+        foreach (var args in (string[][])[
+            ["reparameterize", model, "-o", Folder["out.savit"]], ["inspect", model], ["compare", model, model, "--image", image],
+            ["run", model, image], ["eval", model, "--data", data], ["bench", model]])
+        {
+            var (output, error) = (new StringWriter(), new StringWriter());
+            Assert.Equal(CommandLine.Cancelled, await CommandLine.RunAsync(args, output, error, new(canceled: true)));
+            Assert.Equal("", $"{output}{error}");
+        }
         Assert.Equal(before, Files());
     }
 }

@@ -41,8 +41,14 @@ static class ChildProcess
 
     public static void HardLink(string existing, string link) => Assert.Equal(0, NativeMethods.link(existing, link));
 
+    public static void Pipe(string path) => Assert.Equal(0, NativeMethods.mkfifo(path, Convert.ToUInt32("600", 8)));
+
     static class NativeMethods
     {
+        [DllImport("libc", SetLastError = true, CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int mkfifo(string path, uint mode);
+
         [DllImport("libc", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
         public static extern int kill(int pid, int signal);

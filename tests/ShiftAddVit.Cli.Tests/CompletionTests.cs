@@ -17,6 +17,18 @@ public class CompletionTests : CommandTests
     }
 
     [Theory]
+    [InlineData("bash")]
+    [InlineData("pwsh")]
+    public async Task Json_tells_shell_and_script(string shell)
+    {
+        var json = (await Run("completion", shell, "--json")).Succeeded().Json;
+        Assert.Equal("shell script", JsonNames.Of(json));
+        Assert.Equal(shell, json.GetProperty("shell").GetString());
+        var script = (await Run("completion", shell)).Output;
+        Assert.Equal(script.ReplaceLineEndings("\n").TrimEnd(), json.GetProperty("script").GetString()!.ReplaceLineEndings("\n"));
+    }
+
+    [Theory]
     [InlineData("shiftadd re", "reparameterize")]
     [InlineData("shiftadd run --", "--resize")]
     [InlineData("shiftadd reparameterize --linear ", "shift2")]

@@ -51,7 +51,23 @@ public class CtrlCTests : CommandTests
     public Task During_a_single_long_call() => EndsAtOnce("bench", ManyTokens(), "--batch", "128");
 
     [Fact]
-    public Task During_reparameterize() => EndsAtOnce("reparameterize", Large(), "-o", Folder["out.savit"], "--heads", "6");
+    public Task During_reparameterize() => EndsAtOnce(
+        "reparameterize", Large(), "-o", Folder["out.savit"], "--heads", "6", "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5");
+
+    [Fact]
+    public Task During_inspect() => EndsAtOnce(["inspect", Checkpoint(), .. Known, "--class-names", Pipe()]);
+
+    [Fact]
+    public Task During_compare() =>
+        EndsAtOnce(["compare", Checkpoint(), Packed(), "--image", Image(), .. Known, "--class-names", Pipe()]);
+
+    /// <summary>A pipe that nobody writes to: what opens it waits.</summary>
+    string Pipe()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "pipes with a name are made by a call of Unix");
+        ChildProcess.Pipe(Folder["pipe"]);
+        return Folder["pipe"];
+    }
 
     /// <summary>A model that is read at once and runs for long.</summary>
     string ManyTokens()

@@ -53,12 +53,16 @@ public class ProcessTests : CommandTests
         Assert.Equal("exit 0\n", (await process.Finish()).Error);
     }
 
-    [Fact]
-    public async Task A_full_disk_behind_standard_output_is_one_line()
+    [Theory]
+    [InlineData("inspect")]
+    [InlineData("inspect", "--json")]
+    [InlineData("inspect", "--help")]
+    public async Task A_full_disk_behind_standard_output_is_one_line_that_names_it(string verb, params string[] options)
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "/dev/full is not there");
-        string[] args = ["-c", "exec \"$0\" \"$1\" inspect \"$2\" > /dev/full", ChildProcess.Dotnet, ChildProcess.Assembly, Packed()];
+        string[] args =
+            ["-c", "exec \"$0\" \"$@\" > /dev/full", ChildProcess.Dotnet, ChildProcess.Assembly, verb, Packed(), .. options];
         using var process = ChildProcess.StartProgram("/bin/sh", args);
-        (await process.Finish()).Refused(CommandLine.BadInput);
+        (await process.Finish()).Refused(CommandLine.BadInput, "shiftadd: standard output: ");
     }
 }

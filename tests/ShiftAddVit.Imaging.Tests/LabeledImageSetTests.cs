@@ -26,27 +26,58 @@ public sealed class LabeledImageSetTests : IDisposable
         Assert.Equal([("N03/x.webp", 0), ("n01/q.jpg", 1), ("n02/a.jpeg", 2), ("n02/b.PNG", 2)], Relative(Open(3)));
     }
 
-    [Fact]
-    public void Folder_names_give_the_classes_of_the_model()
+    [Theory]
+    [InlineData("n00", "n05", "n06", "n07")]
+    [InlineData("n00 tench", "n05 great white shark", "n06 crane", "n07 crane")]
+    public void Folders_named_like_classes_or_their_first_words_are_these_classes(params string[] classNames)
     {
         _directory.File("n07/a.jpg");
         _directory.File("n05/b.jpg");
-        var set = LabeledImageSet.Open(_directory.Path, 4, ["n00", "n05", "n06", "n07"]);
-        Assert.Equal([("n05/b.jpg", 1), ("n07/a.jpg", 3)], Relative(set));
+        Assert.Equal([("n05/b.jpg", 1), ("n07/a.jpg", 3)], Relative(LabeledImageSet.Open(_directory.Path, 4, classNames)));
     }
 
     [Fact]
-    public void A_folder_of_no_class_is_refused()
+    public void A_whole_name_comes_before_a_first_word()
     {
-        _directory.File("cat/a.jpg");
-        AssertRefused("cat: stands for no class of the model", () => LabeledImageSet.Open(_directory.Path, 1, ["dog"]));
+        _directory.File("great/a.jpg");
+        _directory.File("great white/b.jpg");
+        var set = LabeledImageSet.Open(_directory.Path, 3, ["great white", "great grey", "great"]);
+        Assert.Equal([("great/a.jpg", 2), ("great white/b.jpg", 0)], Relative(set));
     }
 
     [Fact]
-    public void More_folders_than_classes_are_refused()
+    public void Folders_named_by_digits_are_class_indices_whatever_their_order()
     {
-        foreach (var name in new[] { "a/1.jpg", "b/1.jpg", "c/1.jpg" }) _directory.File(name);
-        AssertRefused("has 3 class folders; up to 2, the model's classes, are allowed", () => Open(2));
+        foreach (var name in new[] { "10/a.jpg", "9/b.jpg", "011/c.jpg" }) _directory.File(name);
+        Assert.Equal([("011/c.jpg", 11), ("10/a.jpg", 10), ("9/b.jpg", 9)], Relative(Open(12)));
+    }
+
+    [Fact]
+    public void One_folder_for_each_class_is_taken_in_order_where_names_tell_nothing()
+    {
+        foreach (var name in new[] { "n01/1.jpg", "n02/1.jpg" }) _directory.File(name);
+        Assert.Equal([0, 1], LabeledImageSet.Open(_directory.Path, 2, ["tench", "goldfish"]).Items.Select(item => item.ClassIndex));
+    }
+
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(4, "tench", "goldfish", "crane bird", "crane machine")]
+    [InlineData(3, "n01440764", "other", "another")]
+    [InlineData(1, "n01440764")]
+    public void Folders_whose_classes_cannot_be_told_are_refused(int classCount, params string[] classNames)
+    {
+        foreach (var name in new[] { "n01440764/1.jpg", "crane/1.jpg" }) _directory.File(name);
+        AssertRefused(
+            $"its class folders (2) do not say which of the model's {classCount} classes they hold; folders named 0 to {classCount - 1} ",
+            () => LabeledImageSet.Open(_directory.Path, classCount, classNames));
+    }
+
+    [Fact]
+    public void An_index_that_the_model_does_not_have_is_refused()
+    {
+        _directory.File("0/a.jpg");
+        _directory.File("3/b.jpg");
+        AssertRefused("do not say which of the model's 3 classes", () => Open(3));
     }
 
     [Theory]
@@ -133,7 +164,7 @@ public sealed class LabeledImageSetTests : IDisposable
     public void Empty_class_folders_are_an_empty_set()
     {
         _directory.File("cat/readme.txt");
-        AssertRefused("holds no image", () => Open(2));
+        AssertRefused("holds no image", () => Open(1));
     }
 
     [Fact]

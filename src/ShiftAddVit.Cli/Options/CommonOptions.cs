@@ -7,8 +7,6 @@ namespace ShiftAddVit.Cli.Options;
 /// <summary>Options that several verbs share.</summary>
 static class CommonOptions
 {
-    const int MaxThreads = 1024;
-
     /// <summary>Prints the result as JSON.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON" };
 
@@ -56,8 +54,9 @@ static class CommonOptions
         };
         option.Validators.Add(result =>
         {
-            if (result.Tokens.Count > 0 && !(int.TryParse(result.Tokens[0].Value, out var threads) && threads is >= 1 and <= MaxThreads))
-                result.AddError($"--threads {result.Tokens[0].Value}: 1 to {MaxThreads} is allowed");
+            if (result.Tokens.Count == 0) return;
+            if (!int.TryParse(result.Tokens[0].Value, out var threads) || threads is < 1 or > Knobs.MaxThreads)
+                result.AddError($"--threads {result.Tokens[0].Value}: 1 to {Knobs.MaxThreads} is allowed");
         });
         return option;
     }

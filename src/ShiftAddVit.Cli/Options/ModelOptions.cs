@@ -9,6 +9,9 @@ namespace ShiftAddVit.Cli.Options;
 /// <summary>The options that say what a dense checkpoint does not: a packed file knows all of it itself.</summary>
 sealed class ModelOptions
 {
+    /// <summary>What helps a packed model without pre-processing, which takes no options.</summary>
+    public const string CureOfPacked = "reparameterize its checkpoint anew with --arch, or --mean and --std";
+
     readonly Option<string?> _arch = new("--arch")
     {
         Description = "Architecture of a checkpoint by its timm name, e.g. deit_tiny_patch16_224; settles heads and pre-processing",
@@ -68,36 +71,28 @@ sealed class ModelOptions
     {
         if (parsed.GetValue(_mean) is null != parsed.GetValue(_std) is null)
             throw new UsageException("--mean and --std go together: give both or neither");
-        return PackedModel.Open(path, new(
-            parsed.GetValue(_arch), parsed.GetValue(_heads), parsed.GetValue(_mean), parsed.GetValue(_std), parsed.GetValue(_crop),
-            parsed.GetValue(_classNames) is { } names ? ReadNames(names) : null));
+        var options = new LoadOptions(
+            parsed.GetValue(_arch), parsed.GetValue(_heads), parsed.GetValue(_mean), parsed.GetValue(_std), parsed.GetValue(_crop));
+        if (ClassNames(parsed) is not { } file || PackedModel.IsPacked(path)) return PackedModel.Open(path, options);
+        var names = ClassNamesFile.Read(file);
+        var graph = VitLoader.Load(path, options);
+        ClassNamesFile.RequireCount(file, names, graph.Architecture.Classes);
+        return PackedModel.Pack(graph with { ClassNames = names });
     }
 
+    /// <summary>The file of class names, if one was given.</summary>
+    public string? ClassNames(ParseResult parsed) => parsed.GetValue(_classNames);
+
     /// <summary>The model's pre-processing, resized as the command line says.</summary>
-    public Preprocessing Preprocessing(ParseResult parsed, VitGraph graph) => Resized(parsed, graph.RequirePreprocessing());
-
-    /// <summary>The graph with its pre-processing resized as the command line says.</summary>
-    public VitGraph Resized(ParseResult parsed, VitGraph graph) =>
-        graph.Preprocessing is { } preprocessing ? graph with { Preprocessing = Resized(parsed, preprocessing) } : graph;
-
-    Preprocessing Resized(ParseResult parsed, Preprocessing preprocessing)
+    public Preprocessing Preprocessing(ParseResult parsed, string path, VitGraph graph)
     {
+        if (graph.Preprocessing is null && PackedModel.IsPacked(path))
+            throw new ShiftAddVitException($"{path}: does not say how its images are to be prepared; {CureOfPacked}");
+        var preprocessing = graph.RequirePreprocessing();
         if (parsed.GetValue(_resize) is not { IsGiven: true, Side: var side }) return preprocessing;
         if (side < preprocessing.Crop)
             throw new ShiftAddVitException($"--resize {side}: is below the crop; {preprocessing.Crop} or more, or none, is allowed");
         return preprocessing with { Resize = side };
-    }
-
-    static ImmutableArray<string> ReadNames(string path)
-    {
-        try
-        {
-            return [.. File.ReadLines(path).Select(line => line.Trim()).Where(line => line.Length > 0)];
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ShiftAddVitException($"--class-names {path}: cannot be read: {error.Message}", error);
-        }
     }
 
     static Option<ImmutableArray<float>?> Triple(string name, string description, string needed, Predicate<float> allowed) => new(name)

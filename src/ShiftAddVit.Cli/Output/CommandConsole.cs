@@ -31,7 +31,7 @@ sealed class CommandConsole
     {
         if (_isTerminal)
         {
-            AnsiConsole.Write(renderable);
+            ToOutput(() => AnsiConsole.Write(renderable));
             return;
         }
         var text = new StringWriter();
@@ -43,15 +43,38 @@ sealed class CommandConsole
             if (!string.IsNullOrWhiteSpace(line)) WriteLine(line.TrimEnd());
     }
 
-    public void WriteLine(string text = "") => _output.WriteLine(text);
+    /// <summary>Writes one line; what a file's name or contents could say to a terminal is taken out.</summary>
+    public void WriteLine(string text) => ToOutput(() => _output.WriteLine(Printable(text)));
 
-    public void WriteJson<T>(T value, JsonTypeInfo<T> type) => _output.WriteLine(JsonSerializer.Serialize(value, type));
+    public void WriteJson<T>(T value, JsonTypeInfo<T> type) => ToOutput(() => _output.WriteLine(JsonSerializer.Serialize(value, type)));
+
+    /// <summary>Writes to standard output, and names it where that fails.</summary>
+    public static void ToOutput(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (IOException failure)
+        {
+            throw new ShiftAddVitException($"standard output: {failure.Message}", failure);
+        }
+    }
 
     /// <summary>Writes a message; what a file's name or contents could say to a terminal is taken out.</summary>
     public void Error(string message) => _error.WriteLine($"shiftadd: {Printable(message)}");
 
     /// <summary>A text from a file or a file's name without control characters.</summary>
-    public static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+    static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+
+    /// <summary>The same for a cell of a table, where it is text whatever it holds.</summary>
+    public static string Cell(string text) => Markup.Escape(Printable(text));
+
+    /// <summary>
+    /// Does the work of a verb on a thread of its own: Ctrl-C is heard once a command waits for something, so whatever takes long goes
+    /// through here.
+    /// </summary>
+    public static Task<int> Work(Func<int> work, CancellationToken cancellation) => Task.Run(work, cancellation);
 
     /// <summary>Writes a file unless the command was ended before; the end of the command waits for it.</summary>
     public void WriteFile(Action write, CancellationToken cancellation)

@@ -4,8 +4,8 @@ using ShiftAddVit.Reports;
 namespace ShiftAddVit.Cli.Output;
 
 sealed record InspectResult(
-    string File, string Stage, long Bytes, string Sha256, ArchitectureResult Architecture, PreprocessingResult? Preprocessing,
-    bool ClassNames, string Source, string[] Steps, ModelNode Model);
+    string File, string Stage, long Bytes, string[]? ElementTypes, long PackedBytes, string Sha256, ArchitectureResult Architecture,
+    PreprocessingResult? Preprocessing, bool ClassNames, string Source, string[] Steps, ModelNode Model);
 
 sealed record ArchitectureResult(
     int ImageSize, int PatchSize, int Tokens, int Width, int Depth, int Heads, int MlpWidth, int Classes, bool QkvBias,
@@ -33,6 +33,8 @@ sealed record BenchResult(BenchRow[] Results);
 
 sealed record BenchRow(string Engine, string Model, int Batch, int Threads, double MedianMs, double MinMs, double MaxMs);
 
+sealed record CompletionResult(string Shell, string Script);
+
 sealed record DoctorResult(
     string Version, string Runtime, string System, string Cpu, int Processors, double MemoryGib,
     string ImageLibrary, KernelRow[] Kernels, KnobRow[] Knobs, string[] Problems);
@@ -51,6 +53,7 @@ sealed record KnobRow(string Name, string? Value, string Default, string Allowed
 [JsonSerializable(typeof(RunResult))]
 [JsonSerializable(typeof(EvalResult))]
 [JsonSerializable(typeof(BenchResult))]
+[JsonSerializable(typeof(CompletionResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(KnobsResult))]
 sealed partial class ResultJson : JsonSerializerContext;

@@ -11,14 +11,13 @@ namespace ShiftAddVit.Cli.Verbs;
 static class BenchVerb
 {
     const int MaxBatch = 1024;
-    const int MaxThreads = 1024;
     const int DefaultSeconds = 3;
 
     public static Command Create(CommandConsole console)
     {
         var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
-        var threads = CommonOptions.List("--threads", "Threads a call", MaxThreads);
+        var threads = CommonOptions.List("--threads", "Threads a call", Knobs.MaxThreads);
         var seconds = CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
         var json = CommonOptions.Json();
         var command = new ExampleCommand(
@@ -27,7 +26,7 @@ static class BenchVerb
             model, batch, threads, seconds, json,
         };
         var options = new ModelOptions().AddTo(command, images: false);
-        command.SetAction(async (parsed, cancellation) =>
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
             var path = parsed.GetRequiredValue(model);
             using var compiled = CompiledModel.Compile(options.Open(parsed, path).Graph);
@@ -35,12 +34,11 @@ static class BenchVerb
             (int Batch, int Threads)[] cases =
                 [.. from b in parsed.GetRequiredValue(batch) from t in parsed.GetRequiredValue(threads) select (b, t)];
             using var progress = new ProgressLine(console, "combinations", cases.Length);
-            var rows = await Task.Run(
-                () => Time(compiled, Path.GetFileName(path), cases, duration, progress, cancellation), CancellationToken.None);
+            var rows = Time(compiled, Path.GetFileName(path), cases, duration, progress, cancellation);
             if (parsed.GetValue(json)) console.WriteJson(new(rows), ResultJson.Default.BenchResult);
             else Print(console, rows);
             return CommandLine.Success;
-        });
+        }, cancellation));
         return command;
     }
 
@@ -65,7 +63,7 @@ static class BenchVerb
             table.AddColumn(name, column => column.RightAligned());
         foreach (var row in rows)
             table.AddRow(
-                row.Engine, Markup.Escape(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}",
+                row.Engine, CommandConsole.Cell(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}",
                 $"{row.MaxMs:0.00}", $"{1000 * row.Batch / row.MedianMs:0.0}");
         console.Write(table);
     }

@@ -22,24 +22,27 @@ static class CompareVerb
             "compare", "Show layer by layer where and by how much two stages of one model differ",
             "shiftadd compare deit_tiny_patch16_224.safetensors deit_tiny.savit --image cat.jpg") { first, second, image, json };
         var options = new ModelOptions().AddTo(command, images: true);
-        command.SetAction(parsed =>
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
             var (a, b) = (parsed.GetRequiredValue(first), parsed.GetRequiredValue(second));
             options.RequireCheckpoint(parsed, a, b);
             var graph = options.OpenEither(parsed, a).Graph;
-            var preprocessor = new ImagePreprocessor(options.Preprocessing(parsed, graph));
+            var preprocessor = new ImagePreprocessor(options.Preprocessing(parsed, a, graph));
             var input = new float[preprocessor.Length];
             preprocessor.Load(parsed.GetRequiredValue(image), input);
+            cancellation.ThrowIfCancellationRequested();
             using var modelA = CompiledModel.Compile(graph);
             using var modelB = CompiledModel.Compile(options.OpenEither(parsed, b).Graph);
+            cancellation.ThrowIfCancellationRequested();
             var result = new CompareResult(
                 Path.GetFileName(a), Path.GetFileName(b),
                 [.. ModelComparison.Run(modelA, modelB, input).Select(Describe)],
                 Top(modelA, input), Top(modelB, input));
+            cancellation.ThrowIfCancellationRequested();
             if (parsed.GetValue(json)) console.WriteJson(result, ResultJson.Default.CompareResult);
             else Print(console, result);
             return CommandLine.Success;
-        });
+        }, cancellation));
         return command;
     }
 
@@ -67,5 +70,5 @@ static class CompareVerb
     }
 
     static string Line(TopResult[] top) =>
-        string.Join(", ", top.Select(t => $"{CommandConsole.Printable(t.ClassName)} {t.Probability:P1}"));
+        string.Join(", ", top.Select(t => $"{t.ClassName} {t.Probability:P1}"));
 }

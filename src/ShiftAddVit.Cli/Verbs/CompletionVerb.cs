@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 
 namespace ShiftAddVit.Cli.Verbs;
@@ -45,11 +46,14 @@ static class CompletionVerb
             if (result.Tokens.Count > 0 && !Scripts.ContainsKey(result.Tokens[0].Value))
                 result.AddError($"SHELL {result.Tokens[0].Value}: {string.Join(", ", Scripts.Keys)} are allowed");
         });
+        var json = CommonOptions.Json();
         var command = new ExampleCommand(
-            "completion", "Print a script that completes shiftadd in a shell", "shiftadd completion bash >> ~/.bashrc") { shell };
+            "completion", "Print a script that completes shiftadd in a shell", "shiftadd completion bash >> ~/.bashrc") { shell, json };
         command.SetAction(parsed =>
         {
-            console.WriteLine(Scripts[parsed.GetRequiredValue(shell)]);
+            var name = parsed.GetRequiredValue(shell);
+            if (parsed.GetValue(json)) console.WriteJson(new(name, Scripts[name]), ResultJson.Default.CompletionResult);
+            else foreach (var line in Scripts[name].ReplaceLineEndings("\n").Split('\n')) console.WriteLine(line);
             return CommandLine.Success;
         });
         return command;

@@ -63,7 +63,7 @@ static class DoctorVerb
             $"{result.Cpu}, {result.Processors} processors, {result.MemoryGib:0.0} GiB of memory; images by {result.ImageLibrary}");
         if (result.Kernels.Length > 0) Print(console, result.Kernels);
         foreach (var knob in result.Knobs.Where(knob => knob.Value is not null))
-            console.WriteLine($"{knob.Name}={CommandConsole.Printable(knob.Value!)}");
+            console.WriteLine($"{knob.Name}={knob.Value}");
         foreach (var problem in result.Problems) console.WriteLine($"problem: {problem}");
         if (result.Problems.Length == 0) console.WriteLine("no problems found");
     }
@@ -72,7 +72,7 @@ static class DoctorVerb
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("kernel", "verdict", "why");
         foreach (var kernel in kernels)
-            table.AddRow(kernel.Name, kernel.Verdict == "chosen" ? "[green]chosen[/]" : kernel.Verdict, Markup.Escape(kernel.Reason));
+            table.AddRow(kernel.Name, kernel.Verdict == "chosen" ? "[green]chosen[/]" : kernel.Verdict, CommandConsole.Cell(kernel.Reason));
         console.Write(table);
     }
 }

@@ -21,21 +21,21 @@ static class EvalVerb
             model, data, limit, threads, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
-        command.SetAction(async (parsed, cancellation) =>
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
-            var graph = options.Open(parsed, parsed.GetRequiredValue(model)).Graph;
-            var preprocessing = options.Preprocessing(parsed, graph);
-            var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes);
+            var path = parsed.GetRequiredValue(model);
+            var graph = options.Open(parsed, path).Graph;
+            var preprocessing = options.Preprocessing(parsed, path, graph);
+            var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes, graph.ClassNames);
             if (parsed.GetValue(limit) is { } count) set = set.Take(count);
             var workers = Math.Min(CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), set.Count);
             using var compiled = CompiledModel.Compile(graph);
             using var progress = new ProgressLine(console, "images", set.Count);
-            var r = await Task.Run(
-                () => Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation), CancellationToken.None);
+            var r = Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation);
             if (parsed.GetValue(json)) console.WriteJson(new(r.Top1, r.Top5, r.Images, r.ImagesPerSecond), ResultJson.Default.EvalResult);
             else console.WriteLine($"top-1 {r.Top1:0.00} %, top-5 {r.Top5:0.00} %, {r.Images} images, {r.ImagesPerSecond:0.0} images/s");
             return CommandLine.Success;
-        });
+        }, cancellation));
         return command;
     }
 }

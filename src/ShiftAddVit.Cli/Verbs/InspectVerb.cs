@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ShiftAddVit.Checkpoints;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Packing;
@@ -10,6 +11,8 @@ namespace ShiftAddVit.Cli.Verbs;
 /// <summary><c>shiftadd inspect</c>: a model as a tree of parts.</summary>
 static class InspectVerb
 {
+    const string Packed = "packed";
+
     public static Command Create(CommandConsole console)
     {
         var file = CommonOptions.File("FILE", "Checkpoint (.safetensors, .pth) or packed model (.savit)");
@@ -17,34 +20,50 @@ static class InspectVerb
         var command = new ExampleCommand(
             "inspect", "Print a model as a tree with shapes, formats and sizes", "shiftadd inspect deit_tiny.savit") { file, json };
         var options = new ModelOptions().AddTo(command, images: false);
-        command.SetAction(parsed =>
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
             var path = parsed.GetRequiredValue(file);
             var result = Describe(path, options.Open(parsed, path));
+            cancellation.ThrowIfCancellationRequested();
             if (parsed.GetValue(json)) console.WriteJson(result, ResultJson.Default.InspectResult);
             else Print(console, result);
             return CommandLine.Success;
-        });
+        }, cancellation));
         return command;
     }
 
     static InspectResult Describe(string path, PackedModel model)
     {
-        var (graph, a) = (model.Graph, model.Graph.Architecture);
+        var (graph, a, isPacked) = (model.Graph, model.Graph.Architecture, PackedModel.IsPacked(path));
         var preprocessing = graph.Preprocessing is { } p ? new PreprocessingResult(p.Resize, p.Crop, [.. p.Mean], [.. p.Std]) : null;
         return new(
-            Path.GetFileName(path), PackedModel.IsPacked(path) ? "packed" : "checkpoint", new FileInfo(path).Length, model.Sha256,
+            Path.GetFileName(path), isPacked ? Packed : "checkpoint", new FileInfo(path).Length, isPacked ? null : ElementTypes(path),
+            model.ByteLength, model.Sha256,
             new(a.ImageSize, a.PatchSize, a.Tokens, a.Width, a.Depth, a.Heads, a.MlpWidth, a.Classes, a.QkvBias, a.DistillationToken),
             preprocessing, !graph.ClassNames.IsEmpty, graph.Provenance.Source, [.. graph.Provenance.Steps], ModelTree.Of(model));
     }
 
+    static string[] ElementTypes(string path)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        return [.. checkpoint.Tensors.Values.Select(tensor => $"{tensor.ElementType}").Distinct()];
+    }
+
     static void Print(CommandConsole console, InspectResult result)
     {
-        console.WriteLine($"{result.File}: {result.Stage}, {Bytes(result.Bytes)}, contents {result.Sha256[..16]}");
-        console.WriteLine(
-            CommandConsole.Printable($"made from {result.Source}{string.Concat(result.Steps.Select(step => $" -> {step}"))}"));
-        const string Unknown = "pre-processing unknown (--arch, or --mean and --std)";
-        console.WriteLine($"images: {(result.Preprocessing is { } p ? Describe(p) : Unknown)}");
+        var contents = $"contents {result.Sha256[..16]}";
+        if (result.ElementTypes is { } types)
+        {
+            console.WriteLine($"{result.File}: {result.Stage} in {string.Join(", ", types)}, {Bytes(result.Bytes)}");
+            console.WriteLine($"shown below as it would be packed, without any loss: {Bytes(result.PackedBytes)}, {contents}");
+        }
+        else
+        {
+            console.WriteLine($"{result.File}: {result.Stage}, {Bytes(result.Bytes)}, {contents}");
+            console.WriteLine($"made from {result.Source}{string.Concat(result.Steps.Select(step => $" -> {step}"))}");
+        }
+        var cure = result.Stage == Packed ? ModelOptions.CureOfPacked : "--arch, or --mean and --std";
+        console.WriteLine($"images: {(result.Preprocessing is { } p ? Describe(p) : $"pre-processing unknown ({cure})")}");
         console.WriteLine(result.ClassNames ? "class names: yes" : "class names: none");
         var tree = new Tree(Markup.Escape(result.Model.Name)).Guide(TreeGuide.Line);
         foreach (var child in result.Model.Children) Add(tree, child);

@@ -31,7 +31,7 @@ static class KnobsVerb
         var table = new Table().Border(TableBorder.Simple).AddColumns("variable", "set to", "default", "allowed", "purpose");
         foreach (var row in rows)
             table.AddRow(
-                row.Name, Markup.Escape(row.Value ?? "-"), Markup.Escape(row.Default is "" ? "-" : row.Default),
+                row.Name, CommandConsole.Cell(row.Value ?? "-"), Markup.Escape(row.Default is "" ? "-" : row.Default),
                 Markup.Escape(row.Allowed), Markup.Escape(row.Purpose));
         console.Write(table);
     }

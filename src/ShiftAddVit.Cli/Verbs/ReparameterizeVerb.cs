@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics;
 using ShiftAddVit.Checkpoints;
@@ -16,6 +17,9 @@ namespace ShiftAddVit.Cli.Verbs;
 sealed class ReparameterizeVerb
 {
     const int DefaultCalibrationImages = 128;
+
+    /// <summary>What the hub puts beside a checkpoint.</summary>
+    static readonly string[] Configurations = ["config.json", "preprocessor_config.json"];
 
     static readonly Dictionary<string, WeightFormat> Formats = new()
     {
@@ -73,18 +77,35 @@ sealed class ReparameterizeVerb
             throw new UsageException("--calibrate and --calibrate-count are for --method gptq");
         if (gptq && parsed.GetValue(_linear) == "dense")
             throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
-        var (input, output) = (parsed.GetRequiredValue(_input), parsed.GetRequiredValue(_output));
-        if (SameFile.Is(input, output)) throw new ShiftAddVitException($"{output}: is the input too; choose another output");
+    }
+
+    /// <summary>Refuses an output that would replace what the command reads.</summary>
+    void RequireOtherOutput(ParseResult parsed, string output, ImmutableArray<string> images)
+    {
+        // What is not there cannot be an input; so a long list of images is looked through only where it matters.
+        if (!File.Exists(output)) return;
+        var source = parsed.GetRequiredValue(_input);
+        Require("the input", [source]);
+        Require("the input's configuration", Configurations.Select(name => Path.Combine(source, "..", name)));
+        if (_model.ClassNames(parsed) is { } names) Require("the file of --class-names", [names]);
+        if (parsed.GetValue(_calibrate) is { } folder) Require("read by --calibrate", [Path.Combine(folder, "labels.csv"), .. images]);
+
+        void Require(string input, IEnumerable<string> paths)
+        {
+            if (SameFile.IsAny(output, paths)) throw new ShiftAddVitException($"{output}: is {input} too; choose another output");
+        }
     }
 
     ReparameterizeResult Reparameterize(ParseResult parsed, CancellationToken cancellation)
     {
         var started = Stopwatch.GetTimestamp();
         var output = parsed.GetRequiredValue(_output);
+        var images = parsed.GetValue(_calibrate) is { } folder ? ImageFolder.ListImages(folder) : [];
+        RequireOtherOutput(parsed, output, images);
         _console.WriteFile(() => AtomicFile.RequireWritable(output), cancellation);
-        var graph = _model.Resized(parsed, _model.Open(parsed, parsed.GetRequiredValue(_input)).Graph);
+        var graph = Open(parsed);
         var format = Formats[parsed.GetRequiredValue(_linear)];
-        var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, cancellation) : null;
+        var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, images, cancellation) : null;
         using var progress = new ProgressLine(_console, "layers", graph.Linears().Count(LinearPass.Converts));
         var linear = LinearPass.Apply(graph, format, moments, progress.Of<PassProgress>(step => step.Done), cancellation);
         var rest = format is WeightFormat.P4 or WeightFormat.P4P4 ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
@@ -96,14 +117,21 @@ sealed class ReparameterizeVerb
                 .Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
     }
 
-    IReadOnlyDictionary<string, SecondMoment> Moments(ParseResult parsed, VitGraph graph, CancellationToken cancellation)
+    /// <summary>The model with its pre-processing: a packed model that lacks it could neither be run nor mended.</summary>
+    VitGraph Open(ParseResult parsed)
     {
-        var preprocessing = graph.RequirePreprocessing();
-        var all = ImageFolder.ListImages(parsed.GetRequiredValue(_calibrate));
+        var input = parsed.GetRequiredValue(_input);
+        var graph = _model.Open(parsed, input).Graph;
+        return graph with { Preprocessing = _model.Preprocessing(parsed, input, graph) };
+    }
+
+    IReadOnlyDictionary<string, SecondMoment> Moments(
+        ParseResult parsed, VitGraph graph, ImmutableArray<string> all, CancellationToken cancellation)
+    {
         var images = ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? DefaultCalibrationImages));
         using var progress = new ProgressLine(_console, "calibration images", images.Length);
         return Calibration.SecondMoments(
-            graph, images, preprocessing, CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)), progress, cancellation);
+            graph, images, graph.RequirePreprocessing(), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)), progress, cancellation);
     }
 
     void Print(ReparameterizeResult result)
@@ -115,7 +143,6 @@ sealed class ReparameterizeVerb
                 Markup.Escape(change.Layer), change.From, $"[green]{change.To}[/]", $"{change.RelativeError:0.0E+0}",
                 $"{change.BitsPerWeight:0.00}");
         if (result.Changes.Length > 0) _console.Write(table);
-        var output = CommandConsole.Printable(result.Output);
-        _console.WriteLine($"{output}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");
+        _console.WriteLine($"{result.Output}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");
     }
 }

@@ -21,15 +21,16 @@ static class RunVerb
             model, images, threads, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
-        command.SetAction((parsed, cancellation) =>
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
-            var graph = options.Open(parsed, parsed.GetRequiredValue(model)).Graph;
-            var preprocessing = options.Preprocessing(parsed, graph);
+            var path = parsed.GetRequiredValue(model);
+            var graph = options.Open(parsed, path).Graph;
+            var preprocessing = options.Preprocessing(parsed, path, graph);
             using var compiled = CompiledModel.Compile(graph);
             var session = new SessionOptions { Threads = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)) };
             using var classifier = new ImageClassifier(compiled, session, preprocessing);
-            return Task.FromResult(Run(console, classifier, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation));
-        });
+            return Run(console, classifier, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation);
+        }, cancellation));
         return command;
     }
 
@@ -61,7 +62,7 @@ static class RunVerb
 
     static void Print(CommandConsole console, ImageResult result)
     {
-        console.WriteLine(CommandConsole.Printable(result.Image));
-        foreach (var top in result.Top) console.WriteLine($"  {top.Probability,7:P1}  {CommandConsole.Printable(top.ClassName)}");
+        console.WriteLine(result.Image);
+        foreach (var top in result.Top) console.WriteLine($"  {top.Probability,7:P1}  {top.ClassName}");
     }
 }

@@ -50,4 +50,14 @@ public class EvalTests : CommandTests
         Image($"set/n{best}/cat.png");
         Assert.StartsWith("top-1 100.00 %", (await Run("eval", model, "--data", Folder["set"])).Succeeded().Output);
     }
+
+    [Fact]
+    public async Task A_class_folder_is_found_by_the_names_of_the_model()
+    {
+        var model = Packed(classNames: [.. Enumerable.Range(0, 7).Select(i => $"n{i} fish")]);
+        var best = (await Classes(model, Image()))[0];
+        Image(Path.Combine(Directory.CreateDirectory(Folder[$"set/n{best}"]).FullName, "cat.png"));
+        var output = (await Run("eval", model, "--data", Folder["set"])).Succeeded().Output;
+        Assert.StartsWith("top-1 100.00 %, top-5 100.00 %, 1 images", output);
+    }
 }

@@ -19,8 +19,12 @@ public class InspectTests : CommandTests
     public async Task A_checkpoint_is_shown_with_what_the_options_say()
     {
         var json = (await Run(["inspect", Checkpoint(), .. Known, "--json"])).Succeeded().Json;
-        Assert.Equal("file stage bytes sha256 architecture preprocessing class_names source steps model", JsonNames.Of(json));
+        Assert.Equal(
+            "file stage bytes element_types packed_bytes sha256 architecture preprocessing class_names source steps model",
+            JsonNames.Of(json));
         Assert.Equal("checkpoint", json.GetProperty("stage").GetString());
+        Assert.Equal("F32", json.GetProperty("element_types").EnumerateArray().Single().GetString());
+        Assert.Equal(new FileInfo(Folder["tiny.safetensors"]).Length, json.GetProperty("bytes").GetInt64());
         Assert.Equal(
             "image_size patch_size tokens width depth heads mlp_width classes qkv_bias distillation_token",
             JsonNames.Of(json.GetProperty("architecture")));
@@ -29,6 +33,23 @@ public class InspectTests : CommandTests
         Assert.Equal(0.5f, json.GetProperty("preprocessing").GetProperty("mean")[2].GetSingle());
         Assert.Equal("name shape format bytes children", JsonNames.Of(json.GetProperty("model")));
     }
+
+    [Fact]
+    public async Task A_checkpoint_is_shown_as_it_would_be_packed_and_says_so()
+    {
+        var lines = (await Run(["inspect", Checkpoint(), .. Known])).Succeeded().Lines;
+        Assert.Matches(@"^tiny\.safetensors: checkpoint in F32, [\d.]+ kB$", lines[0]);
+        Assert.Matches("^shown below as it would be packed, without any loss: [0-9.]+ kB, contents [0-9a-f]{16}$", lines[1]);
+        var json = (await Run(["inspect", Checkpoint(), .. Known, "--json"])).Succeeded().Json;
+        var packed = (await Run(["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known, "--linear", "dense", "--json"])).Json;
+        Assert.Equal(packed.GetProperty("bytes").GetInt64(), json.GetProperty("packed_bytes").GetInt64());
+        Assert.Equal("null", (await Run("inspect", Packed(), "--json")).Json.GetProperty("element_types").GetRawText());
+    }
+
+    [Fact]
+    public async Task A_packed_model_that_does_not_say_its_preprocessing_is_shown_with_what_can_be_done() => Assert.Contains(
+        "images: pre-processing unknown (reparameterize its checkpoint anew with --arch, or --mean and --std)",
+        (await Run("inspect", PackedUnprepared())).Succeeded().Lines);
 
     [Fact]
     public async Task A_checkpoint_that_does_not_say_its_preprocessing_is_shown_with_the_cure()

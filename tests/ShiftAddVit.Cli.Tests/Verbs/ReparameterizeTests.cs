@@ -81,7 +81,7 @@ public class ReparameterizeTests : CommandTests
     [Fact]
     public async Task Options_stay_with_the_model()
     {
-        var names = Write("names.txt", "cat\ndog\n\nant\nbee\ncow\nelk\nfox\n");
+        var names = Write("names.txt", "cat\r\ndog \nant\nbee\ncow\nelk\nfox\n\n \n");
         (await Run(["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. Known, "--resize", "30", "--class-names", names]))
             .Succeeded();
         var json = (await Run("inspect", Folder["out.savit"], "--json")).Json;

@@ -56,10 +56,10 @@ public class ReportTests
     {
         using var model = CompiledModel.Compile(Graph);
         var latency = LatencyBenchmark.Run(model, 2, 2, TimeSpan.Zero, TestContext.Current.CancellationToken);
-        Assert.Equal((2, 2, 5), (latency.Batch, latency.Threads, latency.Calls));
+        Assert.Equal((2, 2, 1), (latency.Batch, latency.Threads, latency.Calls));
         Assert.True(latency is { MinMs: > 0 } && latency.MinMs <= latency.MedianMs && latency.MedianMs <= latency.MaxMs, $"{latency}");
         var longer = LatencyBenchmark.Run(model, 1, 1, TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken);
-        Assert.True(longer.Calls >= 5 && longer.Calls * longer.MaxMs >= 45, $"{longer}");
+        Assert.True(longer.Calls > 1 && longer.Calls * longer.MaxMs >= 45, $"{longer}");
     }
 
     [Fact]
