@@ -6,7 +6,8 @@ namespace ShiftAddVit.Inference;
 
 /// <summary>
 /// Sums x x^T over all tokens that enter each linear layer: the statistics of error-feedback rounding. Deterministic: the order of the
-/// additions depends neither on the number of threads nor on the width of the machine's vectors.
+/// additions depends neither on the number of threads nor on the width of the machine's vectors. The activations themselves can differ
+/// in their last bits from one instruction set to another, as the float kernels do.
 /// </summary>
 public sealed class SecondMomentCollector
 {
