@@ -84,7 +84,8 @@ public static class LinearPass
             throw new ArgumentException($"there is no second moment for {linear.Name}", nameof(moments));
         if (moment.Size != size || moment.Values.Length != (long)size * size)
             throw new ArgumentException(
-                $"{linear.Name} has {size} inputs and a second moment of {moment.Size} inputs, of {moment.Values.Length} values", nameof(moments));
+                $"{linear.Name} has {size} inputs and a second moment of {moment.Size} inputs, of {moment.Values.Length} values",
+                nameof(moments));
         for (var i = 0; i < size; i++)
             if (!Finite.All(moment.Values.AsSpan(i * size, i + 1)))
                 throw new ShiftAddVitException($"{source}: {linear.Name}: the calibration images overflow its inputs");

@@ -11,7 +11,7 @@ static class TorchReader
     const string Pickle = "/data.pkl", Prefix = "module.";
     const int MaxPickleBytes = 64 << 20;
 
-    /// <summary>How often the bytes of a file may be read as tensors: tied weights are, a few times; memory must not grow beyond that.</summary>
+    /// <summary>How often the bytes of a file may be read as tensors: tied weights are, a few times; memory grows no further.</summary>
     const int MaxSharing = 4;
 
     /// <summary>Where the archives of the time before zip, tar files, say that they are.</summary>
@@ -44,7 +44,7 @@ static class TorchReader
         return index;
     }
 
-    /// <summary>A small file does not become many large tensors. Entries of a zip file can overlap: they hold no more than the file.</summary>
+    /// <summary>A small file does not become many large tensors. Entries of a zip file can overlap: they hold no more than it.</summary>
     static void RequireLittleSharing(CheckpointIndex index, HashSet<TorchStorage> storages, long fileLength)
     {
         var read = index.Tensors.Values.Sum(tensor => (long)tensor.Shape.ElementCount * tensor.ElementType.Bytes());
