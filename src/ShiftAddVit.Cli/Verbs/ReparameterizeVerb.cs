@@ -107,7 +107,9 @@ sealed class ReparameterizeVerb
         var format = Formats[parsed.GetRequiredValue(_linear)];
         var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, images, cancellation) : null;
         using var progress = new ProgressLine(_console, "layers", graph.Linears().Count(LinearPass.Converts));
-        var linear = LinearPass.Apply(graph, format, moments, progress.Of<PassProgress>(step => step.Done), cancellation);
+        var linear = LinearPass.Apply(
+            graph, format, moments, CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)),
+            progress.Of<PassProgress>(step => step.Done), cancellation);
         var rest = format is WeightFormat.P4 or WeightFormat.P4P4 ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
         _console.WriteFile(() => packed.Save(output), cancellation);

@@ -61,6 +61,41 @@ static class ElementTypes
         }
     }
 
+    /// <summary>
+    /// Converts float32 to F64, F32, F16 or BF16, rounding to nearest even; what lies beyond the range of the type becomes infinite.
+    /// </summary>
+    public static void FromFloat32(this ElementType type, ReadOnlySpan<float> source, Span<byte> destination)
+    {
+        switch (type)
+        {
+            case ElementType.F32: source.CopyTo(MemoryMarshal.Cast<byte, float>(destination)); break;
+            case ElementType.F64: Widen(source, MemoryMarshal.Cast<byte, double>(destination)); break;
+            case ElementType.F16: Narrow(source, MemoryMarshal.Cast<byte, Half>(destination)); break;
+            case ElementType.BF16: ConvertToBFloat16(source, MemoryMarshal.Cast<byte, ushort>(destination)); break;
+            default: throw new ArgumentOutOfRangeException(nameof(type), type, "only floating-point types are written");
+        }
+    }
+
+    static void Widen(ReadOnlySpan<float> source, Span<double> destination)
+    {
+        for (var i = 0; i < source.Length; i++) destination[i] = source[i];
+    }
+
+    static void Narrow(ReadOnlySpan<float> source, Span<Half> destination)
+    {
+        for (var i = 0; i < source.Length; i++) destination[i] = (Half)source[i];
+    }
+
+    static void ConvertToBFloat16(ReadOnlySpan<float> source, Span<ushort> destination)
+    {
+        for (var i = 0; i < source.Length; i++)
+        {
+            // Half a unit of the bits cut off, less one where the bit kept is even, carries exactly when nearest even is above.
+            var bits = BitConverter.SingleToUInt32Bits(source[i]);
+            destination[i] = (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+        }
+    }
+
     static void Convert<T>(ReadOnlySpan<byte> source, Span<float> destination) where T : unmanaged, INumberBase<T>
     {
         var values = MemoryMarshal.Cast<byte, T>(source);

@@ -88,7 +88,10 @@ public sealed class CompiledModel : IDisposable
         return new(this, options);
     }
 
-    /// <summary>Frees the weights. No session of the model may be used afterwards.</summary>
+    /// <summary>
+    /// Frees the weights. Dispose of every session first: one that is running would read freed memory, which is not checked; one that
+    /// runs afterwards throws <see cref="ObjectDisposedException"/>.
+    /// </summary>
     public void Dispose() => _memory.ForEach(memory => memory.Dispose());
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry));

@@ -6,7 +6,8 @@ namespace ShiftAddVit.Inference;
 
 /// <summary>
 /// Sums x x^T over all tokens that enter each linear layer: the statistics of error-feedback rounding. Deterministic: the order of the
-/// additions does not depend on the number of threads.
+/// additions depends neither on the number of threads nor on the width of the machine's vectors. The activations themselves can differ
+/// in their last bits from one instruction set to another, as the float kernels do.
 /// </summary>
 public sealed class SecondMomentCollector
 {
@@ -14,6 +15,9 @@ public sealed class SecondMomentCollector
     const int RowsPerPart = 16;
 
     const int TokensPerPass = 4;
+
+    /// <summary>The square of this is the most that an array indexed by 32-bit integers holds.</summary>
+    const int MaxColumns = 46_340;
 
     readonly Dictionary<string, (float[] Values, long Samples)> _moments = [];
     readonly Func<string, bool> _wanted;
@@ -30,10 +34,14 @@ public sealed class SecondMomentCollector
     }
 
     /// <summary>Takes an activation; to be used as the observer of a session.</summary>
+    /// <exception cref="ShiftAddVitException">The layer has more than 46,340 inputs.</exception>
     public void Observe(in Activation activation)
     {
         if (activation.Kind != ActivationKind.LinearInput || !_wanted(activation.Name)) return;
         var (columns, rows) = (activation.Columns, activation.Rows);
+        if (columns > MaxColumns)
+            throw new ShiftAddVitException(
+                $"{activation.Name} has {columns:N0} inputs; second moments are collected of at most {MaxColumns:N0}");
         var moment = _moments.TryGetValue(activation.Name, out var known) ? known : (Values: new float[columns * columns], Samples: 0);
         _moments[activation.Name] = (moment.Values, moment.Samples + rows);
         var values = activation.Values.ToArray();
@@ -65,7 +73,7 @@ public sealed class SecondMomentCollector
         }
     }
 
-    /// <summary>h[j] += a[i] a[j] + b[i] b[j] + c[i] c[j] + d[i] d[j].</summary>
+    /// <summary>h[j] += (a[i] a[j] + b[i] b[j]) + (c[i] c[j] + d[i] d[j]), in this order in vectors and tail.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AddProducts(Span<float> h, int i, ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c, ReadOnlySpan<float> d)
     {
@@ -77,6 +85,6 @@ public sealed class SecondMomentCollector
             sum += new Vector<float>(c[j..]) * c[i] + new Vector<float>(d[j..]) * d[i];
             (new Vector<float>(h[j..]) + sum).CopyTo(h[j..]);
         }
-        for (; j < h.Length; j++) h[j] += a[i] * a[j] + b[i] * b[j] + c[i] * c[j] + d[i] * d[j];
+        for (; j < h.Length; j++) h[j] += (a[j] * a[i] + b[j] * b[i]) + (c[j] * c[i] + d[j] * d[i]);
     }
 }

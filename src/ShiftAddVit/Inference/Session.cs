@@ -17,7 +17,7 @@ public sealed unsafe class Session : IDisposable
     readonly List<(Step Step, string? Residual)> _steps = [];
     readonly Region _tokens;
     readonly Region _logits;
-    int _running;
+    volatile State _state;
 
     internal Session(CompiledModel model, SessionOptions options)
     {
@@ -32,8 +32,23 @@ public sealed unsafe class Session : IDisposable
         for (var i = 0; i < model.Blocks.Length; i++) AddBlock(model.Blocks[i], $"blocks.{i}", wide, attended);
         _steps.Add((new HeadStep(_context, _tokens, _logits), null));
         _context.PlanScratch(_steps.Select(entry => entry.Step));
-        _arena.Allocate();
-        _team = new(options.Threads);
+        try
+        {
+            _arena.Allocate();
+            _team = new(options.Threads);
+        }
+        catch
+        {
+            _arena.Dispose();
+            throw;
+        }
+    }
+
+    enum State
+    {
+        Idle,
+        Running,
+        Disposed,
     }
 
     /// <summary>The most images that a call takes.</summary>
@@ -49,11 +64,14 @@ public sealed unsafe class Session : IDisposable
     /// <exception cref="ArgumentException">A length does not fit, or an input is not finite.</exception>
     /// <exception cref="InvalidOperationException">The session is running already, on another thread or under an observer.</exception>
     /// <exception cref="ObjectDisposedException">The session or its model was disposed.</exception>
+    /// <exception cref="ShiftAddVitException">
+    /// A logit is not finite: the weights are so large that float32 overflows. <paramref name="logits"/> stays as it was.
+    /// </exception>
     public void Run(ReadOnlySpan<float> images, int batch, Span<float> logits)
     {
         var a = _context.Model.Architecture;
         Validate(images, batch, logits);
-        if (Interlocked.Exchange(ref _running, 1) != 0) throw new InvalidOperationException("the session is running already");
+        Enter(State.Running);
         try
         {
             fixed (float* pointer = images)
@@ -62,12 +80,14 @@ public sealed unsafe class Session : IDisposable
                 _context.Images = pointer;
                 foreach (var (step, residual) in _steps) Run(step, residual);
             }
-            new ReadOnlySpan<float>(_arena.Pointer<float>(_logits), batch * a.Classes).CopyTo(logits);
+            var output = new ReadOnlySpan<float>(_arena.Pointer<float>(_logits), batch * a.Classes);
+            if (!Finite.All(output)) throw Overflowed();
+            output.CopyTo(logits);
         }
         finally
         {
             _context.Images = null;
-            Volatile.Write(ref _running, 0);
+            _state = State.Idle;
         }
     }
 
@@ -81,9 +101,12 @@ public sealed unsafe class Session : IDisposable
         return logits;
     }
 
-    /// <summary>Ends the threads and frees the memory.</summary>
+    /// <summary>Ends the threads and frees the memory. Further calls do nothing.</summary>
+    /// <exception cref="InvalidOperationException">The session is running, on another thread or under an observer.</exception>
     public void Dispose()
     {
+        if (_state == State.Disposed) return;
+        Enter(State.Disposed);
         _team.Dispose();
         _arena.Dispose();
     }
@@ -106,6 +129,16 @@ public sealed unsafe class Session : IDisposable
         if (residual is not null)
             observer(new(ActivationKind.Residual, residual, a.Width, new(_arena.Pointer<float>(_tokens), _context.Batch * a.Tokens * a.Width)));
     }
+
+    void Enter(State next)
+    {
+        var found = Interlocked.CompareExchange(ref _state, next, State.Idle);
+        ObjectDisposedException.ThrowIf(found == State.Disposed, this);
+        if (found == State.Running) throw new InvalidOperationException("the session is running already");
+    }
+
+    ShiftAddVitException Overflowed() =>
+        new($"{_context.Model.Source}: the model's output is not finite; its weights overflow float32");
 
     void RequireBatch(int batch)
     {

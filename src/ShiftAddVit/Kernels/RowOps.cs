@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels;
 
@@ -9,8 +10,6 @@ namespace ShiftAddVit.Kernels;
 /// </summary>
 sealed unsafe class RowOps(KernelIsa widest)
 {
-    /// <summary>A largest magnitude below 2^-100 counts as 0.</summary>
-    internal const float SmallestMax = 7.888609e-31f;
 
     /// <summary>The largest error of <see cref="Gelu"/> for |x| at most 30.</summary>
     internal const float GeluError = 1e-6f;
@@ -26,7 +25,7 @@ sealed unsafe class RowOps(KernelIsa widest)
     {
         var magnitude = new Magnitude { X = x };
         var max = Traversal.Max(ref magnitude, length, Widest, 0);
-        var zero = max < SmallestMax;
+        var zero = max < Negligible.Below;
         var quantize = new Quantize { X = x, Reciprocal = zero ? 0 : 127 / max, Q = q };
         Traversal.ForEach(ref quantize, length, Widest);
         return zero ? 1 : max / 127;

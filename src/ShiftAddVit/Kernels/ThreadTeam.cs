@@ -48,11 +48,14 @@ public sealed class ThreadTeam : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
         _workers = new Thread[threads - 1];
-        for (var i = 0; i < _workers.Length; i++)
+        try
         {
-            var thread = i + 1;
-            _workers[i] = new(() => Serve(thread)) { IsBackground = true, Name = $"ShiftAddVit {thread}" };
-            _workers[i].Start();
+            for (var i = 0; i < _workers.Length; i++) _workers[i] = StartWorker(i + 1);
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -88,7 +91,15 @@ public sealed class ThreadTeam : IDisposable
         if (_stopping) return;
         _stopping = true;
         Wake();
-        foreach (var worker in _workers) worker.Join();
+        // Where a thread could not be started, it and those after it are null.
+        foreach (var worker in _workers) worker?.Join();
+    }
+
+    Thread StartWorker(int thread)
+    {
+        var worker = new Thread(() => Serve(thread)) { IsBackground = true, Name = $"ShiftAddVit {thread}" };
+        worker.Start();
+        return worker;
     }
 
     static void RunInline(IParallelWork work, int parts)

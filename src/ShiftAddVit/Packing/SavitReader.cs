@@ -40,7 +40,7 @@ sealed class SavitReader : IDisposable
         {
             return reader.Read();
         }
-        catch (IOException error)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw Unreadable(path, error);
         }
@@ -51,7 +51,15 @@ sealed class SavitReader : IDisposable
     {
         using var reader = new SavitReader(path);
         Span<byte> magic = stackalloc byte[SavitFormat.Magic.Length];
-        return reader._stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic.SequenceEqual(SavitFormat.Magic);
+        try
+        {
+            var length = reader._stream.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false);
+            return magic[..length].SequenceEqual(SavitFormat.Magic);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, error);
+        }
     }
 
     public void Dispose()

@@ -6,7 +6,7 @@ namespace ShiftAddVit.Reparameterization;
 /// <summary>
 /// Rounding with second-order error feedback (GPTQ, Frantar et al. 2023): columns are rounded one after the other, and what a column
 /// loses is made up for, as well as H allows, by the columns not yet rounded. Row scales are those of <see cref="NearestQuantizer"/>.
-/// Deterministic.
+/// Deterministic: the result depends neither on the number of threads nor on the width of the machine's vectors.
 /// </summary>
 static class GptqQuantizer
 {
@@ -14,7 +14,8 @@ static class GptqQuantizer
     const double Damping = 0.01;
 
     /// <summary>Quantises a weight matrix [N,K] for inputs with second moment <paramref name="moment"/>.</summary>
-    public static QuantizedWeight Quantize(Tensor weight, WeightFormat format, SecondMoment moment)
+    /// <exception cref="ArithmeticException">The second moment is not finite, or no sum of products.</exception>
+    public static QuantizedWeight Quantize(Tensor weight, WeightFormat format, SecondMoment moment, int threads = 1)
     {
         var codebook = Codebook.Of(format);
         var (rows, columns) = (weight.Shape[0], weight.Shape[1]);
@@ -22,7 +23,7 @@ static class GptqQuantizer
         var feedback = FeedbackFactor(moment);
         var integers = new sbyte[rows * columns];
         var scales = new float[rows];
-        Parallel.For(0, rows, n =>
+        Parallel.For(0, rows, new() { MaxDegreeOfParallelism = threads }, n =>
         {
             var row = weight.Values.Slice(n * columns, columns);
             scales[n] = NearestQuantizer.BestScale(row, codebook);

@@ -26,16 +26,25 @@ public static class LinearPass
     /// <param name="graph">A model whose block layers are all dense.</param>
     /// <param name="format">The format to convert to; <see cref="WeightFormat.F32"/> changes nothing.</param>
     /// <param name="moments">Second moments of the inputs of every layer to convert, by layer name (GPTQ); null rounds to nearest.</param>
+    /// <param name="threads">How many threads to use; null for one a processor. The result does not depend on it.</param>
     /// <param name="progress">Told after each layer.</param>
     /// <param name="cancellation">Looked at before each layer.</param>
-    /// <exception cref="ShiftAddVitException">A layer is quantised already.</exception>
+    /// <exception cref="ArgumentException">A layer to convert has no second moment, or one of another size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is below 1.</exception>
+    /// <exception cref="ShiftAddVitException">
+    /// A layer is quantised already, or its second moment is not finite (the calibration images overflow its inputs) or no sum of products.
+    /// </exception>
     public static PassResult Apply(
         VitGraph graph, WeightFormat format, IReadOnlyDictionary<string, SecondMoment>? moments = null,
-        IProgress<PassProgress>? progress = null, CancellationToken cancellation = default)
+        int? threads = null, IProgress<PassProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(graph);
+        var degree = threads ?? Environment.ProcessorCount;
+        ArgumentOutOfRangeException.ThrowIfLessThan(degree, 1, nameof(threads));
         if (format == WeightFormat.F32) return new(graph, []);
         RequireDense(graph);
+        if (moments is not null)
+            foreach (var linear in graph.Linears().Where(Converts)) RequireUsable(linear, moments, graph.Provenance.Source);
         var total = graph.Linears().Count(Converts);
         var changes = ImmutableArray.CreateBuilder<LayerChange>();
         var converted = graph.MapLinears(linear =>
@@ -44,8 +53,8 @@ public static class LinearPass
             cancellation.ThrowIfCancellationRequested();
             var dense = linear.Weight.ToFloat32();
             var weight = moments is null
-                ? NearestQuantizer.Quantize(dense, format)
-                : GptqQuantizer.Quantize(dense, format, moments[linear.Name]);
+                ? NearestQuantizer.Quantize(dense, format, degree)
+                : WithFeedback(linear.Name, dense, format, moments[linear.Name], degree, graph.Provenance.Source);
             var error = LayerChange.Error(dense.Values, weight.ToFloat32().Values);
             changes.Add(new(linear.Name, nameof(WeightFormat.F32), format.ToString(), error, weight.BitsPerWeight));
             progress?.Report(new(changes.Count, total));
@@ -53,6 +62,33 @@ public static class LinearPass
         });
         var method = moments is null ? "nearest" : "gptq";
         return new(converted with { Provenance = graph.Provenance.With($"linear {format} {method}") }, changes.ToImmutable());
+    }
+
+    static QuantizedWeight WithFeedback(
+        string layer, Tensor dense, WeightFormat format, SecondMoment moment, int threads, string source)
+    {
+        try
+        {
+            return GptqQuantizer.Quantize(dense, format, moment, threads);
+        }
+        catch (ArithmeticException e)
+        {
+            throw new ShiftAddVitException($"{source}: {layer}: the second moment of its inputs is not positive definite", e);
+        }
+    }
+
+    static void RequireUsable(Linear linear, IReadOnlyDictionary<string, SecondMoment> moments, string source)
+    {
+        var size = linear.Weight.Inputs;
+        if (!moments.TryGetValue(linear.Name, out var moment))
+            throw new ArgumentException($"there is no second moment for {linear.Name}", nameof(moments));
+        if (moment.Size != size || moment.Values.Length != (long)size * size)
+            throw new ArgumentException(
+                $"{linear.Name} has {size} inputs and a second moment of {moment.Size} inputs, of {moment.Values.Length} values",
+                nameof(moments));
+        for (var i = 0; i < size; i++)
+            if (!Finite.All(moment.Values.AsSpan(i * size, i + 1)))
+                throw new ShiftAddVitException($"{source}: {linear.Name}: the calibration images overflow its inputs");
     }
 
     static void RequireDense(VitGraph graph)

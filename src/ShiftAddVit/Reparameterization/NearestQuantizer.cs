@@ -17,17 +17,14 @@ static class NearestQuantizer
 
     const int RefinementRounds = 8;
 
-    /// <summary>Below this a row counts as zero, as a token does (2^-100).</summary>
-    const float Tiny = 7.888609e-31f;
-
-    /// <summary>Quantises a weight matrix [N,K].</summary>
-    public static QuantizedWeight Quantize(Tensor weight, WeightFormat format)
+    /// <summary>Quantises a weight matrix [N,K] on as many threads; the result does not depend on how many.</summary>
+    public static QuantizedWeight Quantize(Tensor weight, WeightFormat format, int threads = 1)
     {
         var codebook = Codebook.Of(format);
         var (rows, columns) = (weight.Shape[0], weight.Shape[1]);
         var integers = new sbyte[rows * columns];
         var scales = new float[rows];
-        Parallel.For(0, rows, n =>
+        Parallel.For(0, rows, new() { MaxDegreeOfParallelism = threads }, n =>
         {
             var row = weight.Values.Slice(n * columns, columns);
             scales[n] = BestScale(row, codebook);
@@ -42,7 +39,7 @@ static class NearestQuantizer
         var magnitudes = new float[row.Length];
         for (var k = 0; k < row.Length; k++) magnitudes[k] = Math.Abs(row[k]);
         var largest = magnitudes.Max();
-        if (largest < Tiny) return 1;
+        if (largest < Negligible.Below) return 1;
         var step = 2f / (CoarsePoints - 1);
         var centre = largest / codebook.Max;
         var coarse = BestOf(magnitudes, codebook, centre, step, CoarsePoints, new(centre, double.MaxValue, centre));

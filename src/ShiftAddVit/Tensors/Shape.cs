@@ -12,10 +12,11 @@ public readonly struct Shape : IEquatable<Shape>
     /// <exception cref="ArgumentOutOfRangeException">An extent is negative, or the number of elements exceeds 2^31 - 1.</exception>
     public Shape(params ReadOnlySpan<int> extents)
     {
-        long elements = 1;
+        foreach (var extent in extents) ArgumentOutOfRangeException.ThrowIfNegative(extent);
+        // A zero anywhere makes the product 0, however large what stands before it.
+        long elements = extents.Contains(0) ? 0 : 1;
         foreach (var extent in extents)
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(extent);
             elements *= extent;
             ArgumentOutOfRangeException.ThrowIfGreaterThan(elements, int.MaxValue, nameof(extents));
         }

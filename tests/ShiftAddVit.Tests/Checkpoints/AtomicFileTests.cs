@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using ShiftAddVit.Checkpoints;
 
 namespace ShiftAddVit.Tests.Checkpoints;
 
-public class AtomicFileTests
+public partial class AtomicFileTests
 {
     static readonly Action<Stream> WriteNew = stream => stream.Write("new"u8);
 
@@ -91,4 +92,86 @@ public class AtomicFileTests
             File.SetUnixFileMode(directory.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
     }
+
+    [Fact]
+    public void A_symbolic_link_stays_and_its_target_is_replaced()
+    {
+        using var directory = new TempDirectory();
+        Directory.CreateDirectory(directory.File("inner"));
+        var target = directory.Write(Path.Combine("inner", "target"), "old"u8);
+        var link = File.CreateSymbolicLink(directory.File("link"), Path.Combine("inner", "target"));
+        File.CreateSymbolicLink(directory.File("outer"), "link");
+        AtomicFile.RequireWritable(directory.File("outer"));
+        AtomicFile.Write(directory.File("outer"), stream =>
+        {
+            WriteNew(stream);
+            Assert.Equal(2, Directory.GetFiles(directory.File("inner")).Length);
+        });
+        Assert.Equal("new", File.ReadAllText(target));
+        Assert.Equal(Path.Combine("inner", "target"), new FileInfo(link.FullName).LinkTarget);
+        Assert.Equal("link", new FileInfo(directory.File("outer")).LinkTarget);
+    }
+
+    [Fact]
+    public void A_link_to_a_file_that_is_not_there_creates_it()
+    {
+        using var directory = new TempDirectory();
+        File.CreateSymbolicLink(directory.File("link"), "target");
+        AtomicFile.Write(directory.File("link"), WriteNew);
+        Assert.Equal("new", File.ReadAllText(directory.File("target")));
+        Assert.Equal("target", new FileInfo(directory.File("link")).LinkTarget);
+    }
+
+    [Fact]
+    public void A_link_in_a_circle_is_refused()
+    {
+        using var directory = new TempDirectory();
+        var path = directory.File("a");
+        File.CreateSymbolicLink(path, "b");
+        File.CreateSymbolicLink(directory.File("b"), "a");
+        RefusedByBoth(path, "cannot be written");
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void The_mode_of_a_file_that_is_replaced_is_kept()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "there are no modes");
+        using var directory = new TempDirectory();
+        var path = directory.Write("a", "old"u8);
+        foreach (var mode in new[] { UnixFileMode.UserRead, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherWrite })
+        {
+            File.SetUnixFileMode(path, mode);
+            AtomicFile.Write(path, WriteNew);
+            Assert.Equal(mode, File.GetUnixFileMode(path));
+        }
+        Assert.Equal("new", File.ReadAllText(path));
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void What_is_no_regular_file_is_refused(bool linked)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "the kind of a file is known on Linux only");
+        using var directory = new TempDirectory();
+        var pipe = directory.File("pipe");
+        Assert.Equal(0, MakeFifo(pipe, 0b110_000_000));
+        foreach (var special in new[] { pipe, "/dev/null" })
+        {
+            var path = linked ? directory.File($"to {Path.GetFileName(special)}") : special;
+            if (linked) File.CreateSymbolicLink(path, special);
+            RefusedByBoth(path, "not a regular file");
+        }
+        Assert.Equal(linked ? 3 : 1, Directory.GetFiles(directory.Path).Length);
+    }
+
+    static void RefusedByBoth(string path, string words)
+    {
+        Refused.By(path, () => AtomicFile.RequireWritable(path), words);
+        Refused.By(path, () => AtomicFile.Write(path, _ => Assert.Fail("called")), words);
+    }
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static partial int MakeFifo(string path, uint mode);
 }

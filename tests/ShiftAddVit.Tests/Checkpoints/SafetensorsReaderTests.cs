@@ -95,9 +95,18 @@ public class SafetensorsReaderTests
     [InlineData("2147483648", 0, 4)]
     [InlineData("65536,65536", 0, 4)]
     [InlineData("4294967296,4294967296,4294967296", 0, 4)]
-    [InlineData("2147483647,2147483647,0", 0, 0)]
     public void A_shape_that_is_negative_or_too_large_is_refused(string shape, long begin, long end) =>
         Refused.ToOpen(Of($"{{{Entry("\"a\"", "F32", shape, begin, end)}}}", (int)end), "'a'", "2^31");
+
+    [Theory]
+    [InlineData("0,2147483647,2147483647")]
+    [InlineData("2147483647,2147483647,0")]
+    public void A_tensor_of_no_elements_is_legal_in_any_order_of_axes(string shape)
+    {
+        using var directory = new TempDirectory();
+        using var checkpoint = Checkpoint.Open(directory.Write("a", Of($"{{{Entry("\"a\"", "F32", shape, 0, 0)}}}", 0)));
+        Assert.Equal(0, checkpoint.ReadFloat32("a").Values.Length);
+    }
 
     [Fact]
     public void A_shape_of_too_many_axes_is_refused() =>

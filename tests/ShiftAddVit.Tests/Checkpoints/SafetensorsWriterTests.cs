@@ -63,7 +63,7 @@ public class SafetensorsWriterTests
     public void More_values_than_are_written_at_a_time_come_back()
     {
         using var directory = new TempDirectory();
-        var values = Enumerable.Range(0, (1 << 20) + 3).Select(i => (float)i).ToArray();
+        var values = Enumerable.Range(0, (1 << 17) + 3).Select(i => (float)i).ToArray();
         SafetensorsWriter.Write(directory.File("w"), [new("a", new(new(values.Length), values))]);
         using var checkpoint = Checkpoint.Open(directory.File("w"));
         Assert.True(checkpoint.ReadFloat32("a").Values.SequenceEqual(values));
@@ -96,4 +96,50 @@ public class SafetensorsWriterTests
     }
 
     static uint[] Bits(Tensor tensor) => [.. tensor.Values.ToArray().Select(BitConverter.SingleToUInt32Bits)];
+
+    [Theory]
+    [InlineData(ElementType.F64, 0x3F800001u, 0x3F800001u)]
+    [InlineData(ElementType.F32, 0x3F800001u, 0x3F800001u)]
+    // Half a unit in the last place goes to the even neighbour, anything more to the nearest.
+    [InlineData(ElementType.F16, 0x3F801000u, 0x3F800000u)]
+    [InlineData(ElementType.F16, 0x3F801001u, 0x3F802000u)]
+    [InlineData(ElementType.F16, 0xBF803000u, 0xBF804000u)]
+    [InlineData(ElementType.BF16, 0x3F808000u, 0x3F800000u)]
+    [InlineData(ElementType.BF16, 0x3F808001u, 0x3F810000u)]
+    [InlineData(ElementType.BF16, 0xBF818000u, 0xBF820000u)]
+    // The largest values that do not round to infinity.
+    [InlineData(ElementType.F16, 0x477FEFFFu, 0x477FE000u)]
+    [InlineData(ElementType.BF16, 0x7F7F7FFFu, 0x7F7F0000u)]
+    [InlineData(ElementType.BF16, 0x80000001u, 0x80000000u)]
+    public void A_narrower_type_rounds_to_nearest_even(ElementType type, uint written, uint read)
+    {
+        using var directory = new TempDirectory();
+        // So many values that they are converted in more than one part.
+        var values = Enumerable.Repeat(BitConverter.UInt32BitsToSingle(written), 70_000).ToArray();
+        SafetensorsWriter.Write(directory.File("w"), [new("a", new(new(values.Length), values)), new("b", new(new(), [1]))], elementType: type);
+        using var checkpoint = Checkpoint.Open(directory.File("w"));
+        Assert.Equal((type, type), (checkpoint.Tensors["a"].ElementType, checkpoint.Tensors["b"].ElementType));
+        Assert.Equal([read], Bits(checkpoint.ReadFloat32("a")).Distinct());
+        Assert.Equal(1, checkpoint.ReadFloat32("b").Values[0]);
+    }
+
+    [Theory]
+    [InlineData(ElementType.F16, 0x477FF000u)]
+    [InlineData(ElementType.F16, 0xC77FF000u)]
+    [InlineData(ElementType.BF16, 0x7F7F8000u)]
+    public void A_value_that_would_round_to_infinity_is_refused(ElementType type, uint bits)
+    {
+        using var directory = new TempDirectory();
+        var (path, value) = (directory.File("w"), BitConverter.UInt32BitsToSingle(bits));
+        Refused.By(path, () => SafetensorsWriter.Write(path, [new("bad", new(new(), [value]))], elementType: type), "'bad'", $"{type}");
+        Assert.Empty(Directory.GetFiles(directory.Path));
+    }
+
+    [Theory]
+    [InlineData(ElementType.I8), InlineData(ElementType.U8), InlineData(ElementType.I32), InlineData(ElementType.I64)]
+    public void Integer_types_are_not_written(ElementType type)
+    {
+        using var directory = new TempDirectory();
+        Assert.Throws<ArgumentException>("elementType", () => SafetensorsWriter.Write(directory.File("w"), [], elementType: type));
+    }
 }

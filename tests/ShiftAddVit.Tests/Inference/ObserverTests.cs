@@ -103,4 +103,33 @@ public class ObserverTests
         var expected = Collect(1);
         foreach (var threads in new[] { 2, 4 }) Assert.Equal(expected, Collect(threads));
     }
+
+    [Fact]
+    public void Second_moments_are_summed_in_one_order_on_every_machine()
+    {
+        // 21 columns end in a tail at every width of vectors; 7 tokens in a group of fewer than four.
+        const int Columns = 21, Tokens = 7;
+        var tokens = TinyModels.Normal(new Random(4), Columns * Tokens, 1);
+        var collector = new SecondMomentCollector(_ => true, threads: 1);
+        collector.Observe(new(ActivationKind.LinearInput, "x", Columns, tokens));
+        var moment = collector.Result()["x"].Values;
+        for (var i = 0; i < Columns; i++)
+            for (var j = 0; j <= i; j++)
+            {
+                float Product(int t) => t < Tokens ? tokens[t * Columns + i] * tokens[t * Columns + j] : 0;
+                float Four(int t) => (Product(t) + Product(t + 1)) + (Product(t + 2) + Product(t + 3));
+                Assert.Equal(Four(0) + Four(4), moment[i * Columns + j]);
+            }
+    }
+
+    [Fact]
+    public void A_layer_too_wide_for_second_moments_is_named()
+    {
+        const int Columns = 46_341;
+        var collector = new SecondMomentCollector(_ => true, threads: 1);
+        var error = Assert.Throws<ShiftAddVitException>(
+            () => collector.Observe(new(ActivationKind.LinearInput, "blocks.3.mlp.fc2", Columns, new float[Columns])));
+        Assert.Contains("blocks.3.mlp.fc2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("46,340", error.Message, StringComparison.Ordinal);
+    }
 }

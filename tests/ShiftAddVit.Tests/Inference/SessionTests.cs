@@ -187,4 +187,32 @@ public class SessionTests
         model.Dispose();
         Assert.Throws<ObjectDisposedException>(() => orphan.Run(Image(0), 1));
     }
+
+    [Theory, MemberData(nameof(Formats))]
+    public void Logits_that_overflow_are_refused_in_one_line_that_names_the_file(WeightFormat format)
+    {
+        var graph = TinyModels.Create(Architecture);
+        var huge = graph.Head.Weight.ToFloat32().Values.ToArray().Select(w => MathF.CopySign(3e38f, w)).ToArray();
+        var head = graph.Head with { Weight = new DenseWeight(new(new(Architecture.Classes, Architecture.Width), huge)) };
+        using var model = CompiledModel.Compile(LinearPass.Apply(graph with { Head = head }, format).Graph);
+        using var session = model.CreateSession();
+        var logits = new float[Architecture.Classes];
+        var error = Assert.Throws<ShiftAddVitException>(() => session.Run(Image(0), 1, logits));
+        Assert.Equal("tiny.safetensors: the model's output is not finite; its weights overflow float32", error.Message);
+        Assert.All(logits, logit => Assert.Equal(0, logit));
+    }
+
+    [Fact]
+    public void A_session_that_is_running_is_not_disposed()
+    {
+        using var model = Model();
+        Session? session = null;
+        var refusals = new List<Exception?>();
+        session = model.CreateSession(new() { Observer = (in _) => refusals.Add(Record.Exception(session!.Dispose)) });
+        var logits = session.Run(Image(0), 1);
+        Assert.All(refusals, refusal => Assert.IsType<InvalidOperationException>(refusal));
+        Assert.Equal(Run(model, Image(0), 1), logits);
+        session.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => session.Run(Image(0), 1));
+    }
 }

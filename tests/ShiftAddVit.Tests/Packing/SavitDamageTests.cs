@@ -141,4 +141,12 @@ public sealed class SavitDamageTests : IDisposable
         Assert.False(PackedModel.IsPacked(Write([])));
         Assert.False(PackedModel.IsPacked(Write("SAVIT"u8)));
     }
+
+    [Fact]
+    public void A_file_whose_first_bytes_cannot_be_read_is_refused()
+    {
+        const string Path = "/proc/self/mem";
+        Assert.SkipUnless(File.Exists(Path), "there is no file here whose reading fails");
+        Assert.StartsWith($"{Path}: cannot be read", Assert.Throws<ShiftAddVitException>(() => PackedModel.IsPacked(Path)).Message, StringComparison.Ordinal);
+    }
 }

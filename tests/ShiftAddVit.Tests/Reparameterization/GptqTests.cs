@@ -96,4 +96,20 @@ public class GptqTests
                 Assert.Equal(i == j ? 1 : 0, Enumerable.Range(0, Size).Sum(k => lower[i * Size + k] * inverse[k * Size + j]), 1e-9);
             }
     }
+
+    [Fact]
+    public void Dot_products_are_summed_in_one_order_on_every_machine()
+    {
+        for (var length = 0; length < 40; length++)
+        {
+            var a = TinyModels.Normal(new Random(length), 2 * length, 1).Select(x => (double)x).ToArray();
+            var (x, y) = (a[..length], a[length..]);
+            var lanes = new double[8];
+            for (var i = 0; i < length / 8 * 8; i++) lanes[i % 8] += x[i] * y[i];
+            double Pair(int lane) => lanes[lane] + lanes[lane + 4];
+            var expected = (Pair(0) + Pair(1)) + (Pair(2) + Pair(3));
+            for (var i = length / 8 * 8; i < length; i++) expected += x[i] * y[i];
+            Assert.Equal(expected, Cholesky.Dot(x, y));
+        }
+    }
 }

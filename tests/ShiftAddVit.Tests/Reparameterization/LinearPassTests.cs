@@ -111,4 +111,89 @@ public class LinearPassTests
         var graph = Dense with { Norm = Dense.Norm with { Gamma = new(new(20), [.. Enumerable.Repeat(1e6f, 20)]) } };
         Assert.Equal(1e6f, HalfPrecisionPass.Apply(graph).Graph.Norm.Gamma.Values[0]);
     }
+
+    static Dictionary<string, SecondMoment> Moments() => Dense.Linears().Where(LinearPass.Converts).ToDictionary(
+        linear => linear.Name, linear => new SecondMoment(linear.Weight.Inputs, Identity(linear.Weight.Inputs), 1));
+
+    static float[] Identity(int size)
+    {
+        var values = new float[size * size];
+        for (var i = 0; i < size; i++) values[i * size + i] = 1;
+        return values;
+    }
+
+    public static TheoryData<string, SecondMoment?> UnusableMoments => new()
+    {
+        { "no second moment", null },
+        { "second moment of 3 inputs", new(3, new float[9], 1) },
+        { "of 399 values", new(20, new float[399], 1) },
+    };
+
+    [Theory, MemberData(nameof(UnusableMoments))]
+    public void Second_moments_that_are_missing_or_of_another_size_are_refused_before_any_work(string words, SecondMoment? moment)
+    {
+        const string Layer = "blocks.1.mlp.fc1";
+        var moments = Moments();
+        if (moment is null) moments.Remove(Layer);
+        else moments[Layer] = moment;
+        var progress = new CountedProgress();
+        var error = Assert.Throws<ArgumentException>("moments", () => LinearPass.Apply(Dense, WeightFormat.P4, moments, progress: progress));
+        Assert.Contains(Layer, error.Message, StringComparison.Ordinal);
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, progress.Reports);
+    }
+
+    [Theory]
+    [InlineData(float.PositiveInfinity), InlineData(float.NaN), InlineData(float.NegativeInfinity)]
+    public void Second_moments_that_overflow_are_refused_by_layer(float value)
+    {
+        var moments = Moments();
+        moments["blocks.1.attn.proj"].Values[7 * 20 + 7] = value;
+        var error = Assert.Throws<ShiftAddVitException>(() => LinearPass.Apply(Dense, WeightFormat.P4, moments));
+        Assert.Equal("tiny.safetensors: blocks.1.attn.proj: the calibration images overflow its inputs", error.Message);
+    }
+
+    [Fact]
+    public void Second_moments_that_are_none_are_refused_by_layer()
+    {
+        var moments = Moments();
+        moments["blocks.0.attn.proj"].Values[7 * 20 + 7] = -5;
+        var error = Assert.Throws<ShiftAddVitException>(() => LinearPass.Apply(Dense, WeightFormat.P4, moments));
+        Assert.Contains("blocks.0.attn.proj", error.Message, StringComparison.Ordinal);
+        Assert.Contains("positive definite", error.Message, StringComparison.Ordinal);
+    }
+
+    sealed class CountedProgress : IProgress<PassProgress>
+    {
+        public int Reports { get; private set; }
+
+        public void Report(PassProgress value) => Reports++;
+    }
+
+    // What the methods allocate for each weight on the thread that rounds its row: a float, and with feedback a double as well.
+    [Theory]
+    [InlineData("nearest", sizeof(float)), InlineData("gptq", sizeof(float) + sizeof(double))]
+    public void One_thread_does_all_rows_itself_and_more_change_no_bit(string method, int bytesPerWeight)
+    {
+        const int Rows = 1024, Columns = 64;
+        var weight = new Tensor(new(Rows, Columns), TinyModels.Normal(new Random(3), Rows * Columns, 0.02f));
+        var moment = new SecondMoment(Columns, Identity(Columns), 1);
+        QuantizedWeight Quantize(int threads) => method == "nearest"
+            ? NearestQuantizer.Quantize(weight, WeightFormat.P4, threads)
+            : GptqQuantizer.Quantize(weight, WeightFormat.P4, moment, threads);
+        var expected = Quantize(1);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Quantize(1);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, Rows * Columns * bytesPerWeight, long.MaxValue);
+        foreach (var threads in new[] { 2, 4 })
+        {
+            var quantised = Quantize(threads);
+            Assert.Equal(expected.Plane.Codes, quantised.Plane.Codes);
+            Assert.Equal(expected.Scales.Values, quantised.Scales.Values);
+        }
+    }
+
+    [Fact]
+    public void A_pass_uses_at_least_one_thread() =>
+        Assert.Throws<ArgumentOutOfRangeException>("threads", () => LinearPass.Apply(Dense, WeightFormat.P4, threads: 0));
 }

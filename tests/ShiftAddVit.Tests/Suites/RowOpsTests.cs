@@ -1,5 +1,6 @@
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Kernels.Reference;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
@@ -34,11 +35,11 @@ public unsafe class RowOpsTests
         AssertQuantized(widest, [float.MaxValue, float.MinValue, 1, -1e30f, 0]);
         AssertQuantized(widest, [float.Epsilon, -1e-35f, 0]);
         foreach (var neighbour in (ReadOnlySpan<Func<float, float>>)[max => max, float.BitDecrement, float.BitIncrement])
-            AssertQuantized(widest, [neighbour(RowOps.SmallestMax), RowOps.SmallestMax / 2, RowOps.SmallestMax / -3]);
+            AssertQuantized(widest, [neighbour(Negligible.Below), Negligible.Below / 2, Negligible.Below / -3]);
     }
 
     [Fact]
-    public void The_smallest_scale_is_2_to_the_minus_100() => Assert.Equal(RowOps.SmallestMax, MathF.ScaleB(1, -100));
+    public void The_smallest_scale_is_2_to_the_minus_100() => Assert.Equal(Negligible.Below, MathF.ScaleB(1, -100));
 
     static void AssertQuantized(KernelIsa widest, float[] x)
     {

@@ -11,6 +11,9 @@ static class TorchReader
     const string Pickle = "/data.pkl", Prefix = "module.";
     const int MaxPickleBytes = 64 << 20;
 
+    /// <summary>How often the bytes of a file may be read as tensors: tied weights are, a few times; memory grows no further.</summary>
+    const int MaxSharing = 4;
+
     /// <summary>Where the archives of the time before zip, tar files, say that they are.</summary>
     const int TarMagicOffset = 257;
 
@@ -30,12 +33,25 @@ static class TorchReader
             throw new InvalidDataException($"its data.pkl has {pickle.Length:N0} bytes; allowed are {MaxPickleBytes:N0}");
 
         var index = new CheckpointIndex();
+        var storages = new HashSet<TorchStorage>();
         foreach (var (name, tensor) in StateDict(Unpickler.Load(file.Bytes(pickle.Offset, (int)pickle.Length))))
         {
             var bare = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
             index.Add(Place(bare, tensor, entries, root));
+            storages.Add(tensor.Storage);
         }
+        RequireLittleSharing(index, storages, file.Length);
         return index;
+    }
+
+    /// <summary>A small file does not become many large tensors. Entries of a zip file can overlap: they hold no more than it.</summary>
+    static void RequireLittleSharing(CheckpointIndex index, HashSet<TorchStorage> storages, long fileLength)
+    {
+        var read = index.Tensors.Values.Sum(tensor => (long)tensor.Shape.ElementCount * tensor.ElementType.Bytes());
+        var held = Math.Min(fileLength, storages.Sum(storage => storage.Elements * storage.Type.Bytes()));
+        if (read > MaxSharing * held)
+            throw new InvalidDataException(
+                $"its tensors take {read} bytes of {held} bytes that are stored; allowed is {MaxSharing} times as much, for tied weights");
     }
 
     static bool StartsWith(MappedFile file, long offset, ReadOnlySpan<byte> magic) =>

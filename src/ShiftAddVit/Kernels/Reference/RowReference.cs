@@ -1,3 +1,5 @@
+using ShiftAddVit.Tensors;
+
 namespace ShiftAddVit.Kernels.Reference;
 
 /// <summary>
@@ -10,7 +12,7 @@ static class RowReference
     {
         var max = 0f;
         foreach (var value in x) max = MathF.Max(max, MathF.Abs(value));
-        if (max < RowOps.SmallestMax)
+        if (max < Negligible.Below)
         {
             q.Fill(128);
             return 1;

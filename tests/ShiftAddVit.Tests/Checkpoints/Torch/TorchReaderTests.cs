@@ -202,4 +202,43 @@ public class TorchReaderTests
         bytes[central + field] ^= 1;
         Refused.ToOpen(bytes, word);
     }
+
+    static string Sharing(int tensors) =>
+        $"}}({string.Concat(Enumerable.Range(0, tensors).Select(i => Text($"t{i}") + Tensor(0, [4], [1])))}u.";
+
+    [Fact]
+    public void Tied_tensors_share_a_storage()
+    {
+        using var directory = new TempDirectory();
+        using var checkpoint = Checkpoint.Open(directory.Write("a", File(Sharing(4))));
+        Assert.All(checkpoint.Tensors.Keys, name => Assert.Equal([0, 1, 2, 3], checkpoint.ReadFloat32(name).Values));
+    }
+
+    [Fact]
+    public void A_storage_that_many_tensors_share_is_refused() => Refused.ToOpen(File(Sharing(5)), "80 bytes", "16 bytes", "4 times");
+
+    [Fact]
+    public void Storages_that_overlap_in_the_file_hold_no_more_than_the_file()
+    {
+        const int Storages = 40, Claimed = 4000;
+        string Key(int i) => $"s{10 + i}";
+        var tensors = Enumerable.Range(0, Storages).Select(i => Text($"t{i}") + Tensor(0, [Claimed / 4], [1], Claimed / 4, Key(i)));
+        var pickle = Raw($"\u0080\u0002}}({string.Concat(tensors)}u.");
+        var storages = Enumerable.Range(0, Storages).Select(i => ($"a/data/{Key(i)}", new byte[4]));
+        var zip = Zip([("a/data.pkl", pickle), .. storages, ("a/rest", new byte[Claimed])]);
+        ClaimLengths(zip, Claimed);
+        Refused.ToOpen(zip, "160000 bytes", $"{zip.Length} bytes");
+    }
+
+    /// <summary>Lets every storage reach over those that follow it.</summary>
+    static void ClaimLengths(byte[] zip, int length)
+    {
+        const int Compressed = 20, Plain = 24, Name = 46;
+        for (var at = 0; zip.AsSpan(at).IndexOf("PK\u0001\u0002"u8) is >= 0 and var next; at++)
+        {
+            at += next;
+            if (!zip.AsSpan(at + Name).StartsWith("a/data/"u8)) continue;
+            foreach (var field in new[] { Compressed, Plain }) BitConverter.GetBytes(length).CopyTo(zip, at + field);
+        }
+    }
 }
