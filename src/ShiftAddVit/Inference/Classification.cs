@@ -4,7 +4,7 @@ namespace ShiftAddVit.Inference;
 
 /// <summary>One class that a model proposes for an image.</summary>
 /// <param name="ClassIndex">Index of the class, from 0.</param>
-/// <param name="ClassName">Its name, or its index as text when the model knows no names.</param>
+/// <param name="ClassName">Its name, or <c>class 300</c> when the model knows no names.</param>
 /// <param name="Logit">The model's output for it.</param>
 /// <param name="Probability">softmax(logits) at it.</param>
 public readonly record struct Classification(int ClassIndex, string ClassName, float Logit, float Probability)
@@ -28,6 +28,6 @@ public readonly record struct Classification(int ClassIndex, string ClassName, f
         var largest = keys[order[0]];
         foreach (var logit in logits) sum += Math.Exp(logit - largest);
         return [.. order.Take(count).Select(index => new Classification(
-            index, classNames.IsDefaultOrEmpty ? $"{index}" : classNames[index], keys[index], (float)(Math.Exp(keys[index] - largest) / sum)))];
+            index, classNames.IsDefaultOrEmpty ? $"class {index}" : classNames[index], keys[index], (float)(Math.Exp(keys[index] - largest) / sum)))];
     }
 }
