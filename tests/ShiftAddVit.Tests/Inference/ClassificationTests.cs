@@ -10,7 +10,7 @@ public class ClassificationTests
     {
         var top = Classification.Top([1, 3, 2, 3, -1, 3], 5, []);
         Assert.Equal([1, 3, 5, 2, 0], top.Select(c => c.ClassIndex));
-        Assert.Equal(["1", "3", "5", "2", "0"], top.Select(c => c.ClassName));
+        Assert.Equal(["class 1", "class 3", "class 5", "class 2", "class 0"], top.Select(c => c.ClassName));
         Assert.Equal([3, 3, 3, 2, 1], top.Select(c => c.Logit));
     }
 
