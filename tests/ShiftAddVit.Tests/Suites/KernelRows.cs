@@ -6,7 +6,7 @@ namespace ShiftAddVit.Tests.Suites;
 /// <summary>Every kernel that the registry knows, those that this machine only emulates included.</summary>
 static class KernelRows
 {
-    static readonly KernelRegistry Registry = new(KernelIsa.Vector512);
+    static readonly KernelRegistry Registry = new(KernelIsa.Avx512Vnni);
 
     public static TheoryData<string> Integer => [.. Registry.Kernels.OfType<IntegerKernel>().Select(kernel => kernel.Name.ToString())];
 
