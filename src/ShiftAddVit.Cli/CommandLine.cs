@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Cli.Verbs;
 
@@ -20,6 +21,9 @@ public static class CommandLine
     /// <summary>Ended by Ctrl-C.</summary>
     public const int Cancelled = 130;
 
+    /// <summary>How long a command may take from Ctrl-C to its next look at the token; then it ends where it is.</summary>
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs a command line.</summary>
     /// <param name="args">The words after the program's name.</param>
     /// <param name="output">Where results go.</param>
@@ -29,14 +33,14 @@ public static class CommandLine
     public static async Task<int> RunAsync(string[] args, TextWriter output, TextWriter error, CancellationToken cancellation = default)
     {
         var console = new CommandConsole(output, error);
-        var parsed = CreateRoot(console).Parse(args);
-        if (parsed.Action is ParseErrorAction) return Refuse(console, parsed);
+        // A file whose name begins with @ is a file, not a list of more words.
+        var parsed = CreateRoot(console).Parse(args, new() { ResponseFileTokenReplacer = null });
+        if (Misunderstood(parsed) is { } problem) return Refuse(console, parsed, problem);
         try
         {
-            // A verb ends at its next look at the token, its files complete or absent; no time limit cuts it off before.
             var configuration = new InvocationConfiguration
             {
-                Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan,
+                Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Patience,
             };
             return await parsed.InvokeAsync(configuration, cancellation);
         }
@@ -49,11 +53,16 @@ public static class CommandLine
             console.Error(OneLine(failure));
             return failure is UsageException ? BadCommandLine : BadInput;
         }
+        finally
+        {
+            console.FinishFile();
+        }
     }
 
     static RootCommand CreateRoot(CommandConsole console)
     {
-        var root = new RootCommand("Turns a pre-trained vision transformer into one of shifts and adds, and runs, measures and explains the result.")
+        var root = new RootCommand(
+            "Turns a pre-trained vision transformer into one of shifts and adds, and runs, measures and explains the result.")
         {
             InspectVerb.Create(console),
             ReparameterizeVerb.Create(console),
@@ -69,12 +78,30 @@ public static class CommandLine
         return root;
     }
 
-    static int Refuse(CommandConsole console, ParseResult parsed)
+    /// <summary>What is wrong with the command line, the most telling first; null when it can be run.</summary>
+    static string? Misunderstood(ParseResult parsed)
     {
-        var names = new List<string>();
-        for (var symbol = parsed.CommandResult; symbol is not null; symbol = symbol.Parent as System.CommandLine.Parsing.CommandResult)
-            if (symbol.Command is not RootCommand) names.Insert(0, symbol.Command.Name);
-        console.Error(OneLine(parsed.Errors[0].Message) + $" (see shiftadd {string.Join(' ', names.Append("--help"))})");
+        if (parsed.Action is not ParseErrorAction && parsed.Action != parsed.CommandResult.Command.Action) return null;
+        if (UnknownOption(parsed) is { } option) return $"{option}: no such option";
+        if (parsed.Errors.Count == 0) return null;
+        if (parsed.CommandResult.Command is not RootCommand) return parsed.Errors[0].Message;
+        return parsed.UnmatchedTokens is [var verb, ..] ? $"{verb}: no such command" : "a command is needed";
+    }
+
+    /// <summary>A word with a dash in the place of a file; one after <c>--</c> is a file.</summary>
+    static string? UnknownOption(ParseResult parsed)
+    {
+        var files = parsed.Tokens.SkipWhile(token => token.Type != TokenType.DoubleDash).ToHashSet(ReferenceEqualityComparer.Instance);
+        var words = parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Where(token => !files.Contains(token));
+        return words.Select(token => token.Value).Concat(files.Count == 0 ? parsed.UnmatchedTokens : [])
+            .FirstOrDefault(word => word.Length > 1 && word[0] == '-');
+    }
+
+    static int Refuse(CommandConsole console, ParseResult parsed, string problem)
+    {
+        var verb = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+        console.Error($"{OneLine(problem)} (see shiftadd {verb}--help)");
         return BadCommandLine;
     }
 
@@ -91,5 +118,6 @@ public static class CommandLine
         };
     }
 
-    static string OneLine(string message) => string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    static string OneLine(string message) =>
+        string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 }

@@ -14,13 +14,15 @@ public static class Calibration
     /// <param name="threads">Threads to use; the result does not depend on them.</param>
     /// <param name="progress">Told the number of images done.</param>
     /// <param name="cancellation">Looked at before each image.</param>
-    /// <exception cref="ShiftAddVitException">An image cannot be used; the message names it.</exception>
+    /// <exception cref="ShiftAddVitException">An image cannot be used (the message names it), or the crop is not the model's image size.</exception>
     public static IReadOnlyDictionary<string, SecondMoment> SecondMoments(
         VitGraph graph, IReadOnlyList<string> images, Preprocessing preprocessing, int threads,
         IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(preprocessing);
+        preprocessing.Validate(graph.Provenance.Source, graph.Architecture.ImageSize);
         var wanted = graph.Linears().Where(LinearPass.Converts).Select(linear => linear.Name).ToHashSet();
         var collector = new SecondMomentCollector(wanted.Contains, threads);
         using var model = CompiledModel.Compile(graph);

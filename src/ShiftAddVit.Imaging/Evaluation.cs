@@ -21,18 +21,23 @@ public static class Evaluation
     /// <param name="threads">Threads to use.</param>
     /// <param name="progress">Told the number of images done.</param>
     /// <param name="cancellation">Looked at before each image.</param>
-    /// <exception cref="ShiftAddVitException">An image cannot be used; the message names it.</exception>
+    /// <exception cref="ShiftAddVitException">An image cannot be used (the message names it), or the crop is not the model's image size.</exception>
+    /// <exception cref="ArgumentException">The set has classes that the model does not have.</exception>
     public static EvaluationResult Run(
         CompiledModel model, LabeledImageSet set, Preprocessing preprocessing, int threads,
         IProgress<int>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(set);
+        ArgumentNullException.ThrowIfNull(preprocessing);
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        preprocessing.Validate(set.Directory, model.Architecture.ImageSize);
+        if (set.Items.Max(item => item.ClassIndex) >= model.Architecture.Classes) throw new ArgumentException("more classes than the model's", nameof(set));
         var preprocessor = new ImagePreprocessor(preprocessing);
         var ranks = new int[set.Count];
         var (next, done) = (-1, 0);
         var started = Stopwatch.GetTimestamp();
-        WorkerThreads.Run(threads, token =>
+        WorkerThreads.Run(Math.Min(threads, set.Count), token =>
         {
             using var session = model.CreateSession();
             var (image, logits) = (new float[preprocessor.Length], new float[model.Architecture.Classes]);

@@ -16,11 +16,14 @@ public sealed class ImageClassifier : IDisposable
     /// <param name="model">The model; must outlive the classifier.</param>
     /// <param name="options">Batch size, threads.</param>
     /// <param name="preprocessing">Used instead of the model's own.</param>
-    /// <exception cref="ShiftAddVitException">Neither the model nor the caller says how images are to be prepared.</exception>
+    /// <exception cref="ShiftAddVitException">
+    /// Neither the model nor the caller says how images are to be prepared, or the crop is not the model's image size.
+    /// </exception>
     public ImageClassifier(CompiledModel model, SessionOptions? options = null, Preprocessing? preprocessing = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
+        preprocessing?.Validate("image classifier", model.Architecture.ImageSize);
         _preprocessor = new(preprocessing ?? model.RequirePreprocessing());
         _session = model.CreateSession(options);
         _images = new float[_session.MaxBatch * _preprocessor.Length];

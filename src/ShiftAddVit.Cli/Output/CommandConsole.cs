@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace ShiftAddVit.Cli.Output;
 
@@ -12,43 +13,61 @@ sealed class CommandConsole
 
     readonly TextWriter _output;
     readonly TextWriter _error;
+    readonly bool _isTerminal;
+    readonly Lock _file = new();
 
     public CommandConsole(TextWriter output, TextWriter error)
     {
         (_output, _error) = (output, error);
         IsErrorTerminal = ReferenceEquals(error, Console.Error) && !Console.IsErrorRedirected;
-        var isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
-        Pretty = new(() =>
-        {
-            var console = AnsiConsole.Create(new()
-            {
-                Out = new AnsiConsoleOutput(output),
-                Ansi = isTerminal ? AnsiSupport.Detect : AnsiSupport.No,
-                ColorSystem = isTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-                Interactive = InteractionSupport.No,
-            });
-            if (!isTerminal) console.Profile.Width = PipeWidth;
-            return console;
-        });
+        _isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
     }
 
     /// <summary>Whether progress is watched as it goes.</summary>
     public bool IsErrorTerminal { get; }
 
-    /// <summary>Standard output with tables and trees; colours only on a terminal.</summary>
-    Lazy<IAnsiConsole> Pretty { get; }
-
-    public void Write(Spectre.Console.Rendering.IRenderable renderable)
+    /// <summary>Writes a table or a tree; colours only on a terminal, elsewhere nothing but its text.</summary>
+    public void Write(IRenderable renderable)
     {
-        Pretty.Value.Write(renderable);
-        _output.Flush();
+        if (_isTerminal)
+        {
+            AnsiConsole.Write(renderable);
+            return;
+        }
+        var text = new StringWriter();
+        var plain = AnsiConsole.Create(
+            new() { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+        plain.Profile.Width = PipeWidth;
+        plain.Write(renderable);
+        foreach (var line in $"{text}".Split('\n'))
+            if (!string.IsNullOrWhiteSpace(line)) WriteLine(line.TrimEnd());
     }
 
     public void WriteLine(string text = "") => _output.WriteLine(text);
 
     public void WriteJson<T>(T value, JsonTypeInfo<T> type) => _output.WriteLine(JsonSerializer.Serialize(value, type));
 
-    public void Error(string message) => _error.WriteLine($"shiftadd: {message}");
+    /// <summary>Writes a message; what a file's name or contents could say to a terminal is taken out.</summary>
+    public void Error(string message) => _error.WriteLine($"shiftadd: {Printable(message)}");
+
+    /// <summary>A text from a file or a file's name without control characters.</summary>
+    public static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+
+    /// <summary>Writes a file unless the command was ended before; the end of the command waits for it.</summary>
+    public void WriteFile(Action write, CancellationToken cancellation)
+    {
+        lock (_file)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            write();
+        }
+    }
+
+    /// <summary>Returns when no file is being written.</summary>
+    public void FinishFile()
+    {
+        lock (_file) { }
+    }
 
     public void Status(string text)
     {

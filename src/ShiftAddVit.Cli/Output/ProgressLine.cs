@@ -25,7 +25,7 @@ sealed class ProgressLine(CommandConsole console, string what, int total) : IPro
         lock (_lock)
         {
             var elapsed = Stopwatch.GetElapsedTime(_started);
-            if (elapsed < _next || done <= 0) return;
+            if (elapsed < _next || done <= 0 || done >= total) return;
             _next = elapsed + (console.IsErrorTerminal ? TerminalInterval : LogInterval);
             var left = elapsed / done * (total - done);
             Show($"{what} {done}/{total}, {Describe(left)} left");
@@ -47,7 +47,8 @@ sealed class ProgressLine(CommandConsole console, string what, int total) : IPro
         _shown = text.Length;
     }
 
-    static string Describe(TimeSpan time) => time.TotalSeconds < 90 ? $"{Math.Ceiling(time.TotalSeconds)} s" : $"{Math.Ceiling(time.TotalMinutes)} min";
+    static string Describe(TimeSpan time) =>
+        time.TotalSeconds < 90 ? $"{Math.Ceiling(time.TotalSeconds)} s" : $"{Math.Ceiling(time.TotalMinutes)} min";
 
     sealed class Adapter<T>(ProgressLine line, Func<T, int> done) : IProgress<T>
     {

@@ -8,7 +8,8 @@ sealed record InspectResult(
     bool ClassNames, string Source, string[] Steps, ModelNode Model);
 
 sealed record ArchitectureResult(
-    int ImageSize, int PatchSize, int Tokens, int Width, int Depth, int Heads, int MlpWidth, int Classes, bool QkvBias, bool DistillationToken);
+    int ImageSize, int PatchSize, int Tokens, int Width, int Depth, int Heads, int MlpWidth, int Classes, bool QkvBias,
+    bool DistillationToken);
 
 sealed record PreprocessingResult(int? Resize, int Crop, float[] Mean, float[] Std);
 
@@ -32,7 +33,9 @@ sealed record BenchResult(BenchRow[] Results);
 
 sealed record BenchRow(string Engine, string Model, int Batch, int Threads, double MedianMs, double MinMs, double MaxMs);
 
-sealed record DoctorResult(string Version, string Runtime, string System, string Cpu, int Processors, double MemoryGib, string ImageLibrary, KernelRow[] Kernels, KnobRow[] Knobs, string[] Problems);
+sealed record DoctorResult(
+    string Version, string Runtime, string System, string Cpu, int Processors, double MemoryGib,
+    string ImageLibrary, KernelRow[] Kernels, KnobRow[] Knobs, string[] Problems);
 
 sealed record KernelRow(string Name, string Verdict, string Reason);
 

@@ -16,12 +16,13 @@ static class BenchVerb
 
     public static Command Create(CommandConsole console)
     {
-        var model = new Argument<string>("MODEL") { Description = "Packed model or checkpoint" };
+        var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
         var threads = CommonOptions.List("--threads", "Threads a call", MaxThreads);
         var seconds = CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
         var json = CommonOptions.Json();
-        var command = new ExampleCommand("bench", "Time a model for each batch size and number of threads", "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2")
+        var command = new ExampleCommand(
+            "bench", "Time a model for each batch size and number of threads", "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2")
         {
             model, batch, threads, seconds, json,
         };
@@ -31,9 +32,11 @@ static class BenchVerb
             var path = parsed.GetRequiredValue(model);
             using var compiled = CompiledModel.Compile(options.Open(parsed, path).Graph);
             var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? DefaultSeconds);
-            (int Batch, int Threads)[] cases = [.. from b in parsed.GetRequiredValue(batch) from t in parsed.GetRequiredValue(threads) select (b, t)];
+            (int Batch, int Threads)[] cases =
+                [.. from b in parsed.GetRequiredValue(batch) from t in parsed.GetRequiredValue(threads) select (b, t)];
             using var progress = new ProgressLine(console, "combinations", cases.Length);
-            var rows = await Task.Run(() => Time(compiled, Path.GetFileName(path), cases, duration, progress, cancellation), CancellationToken.None);
+            var rows = await Task.Run(
+                () => Time(compiled, Path.GetFileName(path), cases, duration, progress, cancellation), CancellationToken.None);
             if (parsed.GetValue(json)) console.WriteJson(new(rows), ResultJson.Default.BenchResult);
             else Print(console, rows);
             return CommandLine.Success;
@@ -42,7 +45,8 @@ static class BenchVerb
     }
 
     static BenchRow[] Time(
-        CompiledModel model, string name, (int Batch, int Threads)[] cases, TimeSpan duration, ProgressLine progress, CancellationToken cancellation)
+        CompiledModel model, string name, (int Batch, int Threads)[] cases, TimeSpan duration, ProgressLine progress,
+        CancellationToken cancellation)
     {
         var rows = new List<BenchRow>();
         foreach (var (batch, threads) in cases)
@@ -57,11 +61,12 @@ static class BenchVerb
     static void Print(CommandConsole console, BenchRow[] rows)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("engine", "model");
-        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "images/s"]) table.AddColumn(name, column => column.RightAligned());
+        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "images/s"])
+            table.AddColumn(name, column => column.RightAligned());
         foreach (var row in rows)
             table.AddRow(
-                row.Engine, Markup.Escape(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}", $"{row.MaxMs:0.00}",
-                $"{1000 * row.Batch / row.MedianMs:0.0}");
+                row.Engine, Markup.Escape(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}",
+                $"{row.MaxMs:0.00}", $"{1000 * row.Batch / row.MedianMs:0.0}");
         console.Write(table);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Imaging;
@@ -13,9 +14,9 @@ static class CompareVerb
 {
     public static Command Create(CommandConsole console)
     {
-        var first = new Argument<string>("A") { Description = "Model to measure against" };
-        var second = new Argument<string>("B") { Description = "Model to measure" };
-        var image = new Option<string>("--image") { Description = "Image to run both on", HelpName = "FILE", Required = true };
+        var first = CommonOptions.File("A", "Model to measure against");
+        var second = CommonOptions.File("B", "Model to measure");
+        var image = CommonOptions.File("--image", "Image to run both on", "FILE", required: true);
         var json = CommonOptions.Json();
         var command = new ExampleCommand(
             "compare", "Show layer by layer where and by how much two stages of one model differ",
@@ -24,14 +25,16 @@ static class CompareVerb
         command.SetAction(parsed =>
         {
             var (a, b) = (parsed.GetRequiredValue(first), parsed.GetRequiredValue(second));
-            using var modelA = CompiledModel.Compile(options.OpenEither(parsed, a).Graph);
-            using var modelB = CompiledModel.Compile(options.OpenEither(parsed, b).Graph);
-            var preprocessor = new ImagePreprocessor(options.Preprocessing(parsed, modelA));
+            options.RequireCheckpoint(parsed, a, b);
+            var graph = options.OpenEither(parsed, a).Graph;
+            var preprocessor = new ImagePreprocessor(options.Preprocessing(parsed, graph));
             var input = new float[preprocessor.Length];
             preprocessor.Load(parsed.GetRequiredValue(image), input);
+            using var modelA = CompiledModel.Compile(graph);
+            using var modelB = CompiledModel.Compile(options.OpenEither(parsed, b).Graph);
             var result = new CompareResult(
                 Path.GetFileName(a), Path.GetFileName(b),
-                [.. ModelComparison.Run(modelA, modelB, input).Select(d => new DifferenceResult(Kind(d.Kind), d.Name, d.RelativeError, d.MaxDifference, d.Cosine))],
+                [.. ModelComparison.Run(modelA, modelB, input).Select(Describe)],
                 Top(modelA, input), Top(modelB, input));
             if (parsed.GetValue(json)) console.WriteJson(result, ResultJson.Default.CompareResult);
             else Print(console, result);
@@ -40,12 +43,8 @@ static class CompareVerb
         return command;
     }
 
-    static string Kind(ActivationKind kind) => kind switch
-    {
-        ActivationKind.LinearInput => "input of",
-        ActivationKind.Residual => "residual after",
-        _ => "output",
-    };
+    static DifferenceResult Describe(ActivationDifference d) =>
+        new(JsonNamingPolicy.SnakeCaseLower.ConvertName($"{d.Kind}"), d.Name, d.RelativeError, d.MaxDifference, d.Cosine);
 
     static TopResult[] Top(CompiledModel model, float[] input)
     {
@@ -56,13 +55,17 @@ static class CompareVerb
     static void Print(CommandConsole console, CompareResult result)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("activation", "layer");
-        foreach (var name in (string[])["relative error", "max difference", "cosine"]) table.AddColumn(name, column => column.RightAligned());
+        foreach (var name in (string[])["relative error", "max difference", "cosine"])
+            table.AddColumn(name, column => column.RightAligned());
         foreach (var d in result.Differences)
-            table.AddRow(d.Kind, Markup.Escape(d.Layer), $"{d.RelativeError:0.00000}", $"{d.MaxDifference:0.0000}", $"{d.Cosine:0.000000}");
+            table.AddRow(
+                d.Kind.Replace('_', ' '), Markup.Escape(d.Layer), $"{d.RelativeError:0.00000}", $"{d.MaxDifference:0.0000}",
+                $"{d.Cosine:0.000000}");
         console.Write(table);
         console.WriteLine($"{result.First}: {Line(result.FirstTop)}");
         console.WriteLine($"{result.Second}: {Line(result.SecondTop)}");
     }
 
-    static string Line(TopResult[] top) => string.Join(", ", top.Select(t => $"{t.ClassName} {t.Probability:P1}"));
+    static string Line(TopResult[] top) =>
+        string.Join(", ", top.Select(t => $"{CommandConsole.Printable(t.ClassName)} {t.Probability:P1}"));
 }

@@ -10,8 +10,9 @@ static class CompletionVerb
     {
         ["bash"] = """
             _shiftadd() {
-              local IFS=$'\n'
-              COMPREPLY=($(compgen -o default -W "$(shiftadd "[suggest:$COMP_POINT]" "$COMP_LINE" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+              local IFS=$'\n' found
+              found=$(shiftadd "[suggest:$COMP_POINT]" "$COMP_LINE" 2>/dev/null)
+              COMPREPLY=($(compgen -o default -W "$found" -- "${COMP_WORDS[COMP_CWORD]}"))
             }
             complete -o default -F _shiftadd shiftadd
             """,
@@ -38,8 +39,14 @@ static class CompletionVerb
     public static Command Create(CommandConsole console)
     {
         var shell = new Argument<string>("SHELL") { Description = "The shell to complete for" };
-        shell.AcceptOnlyFromAmong([.. Scripts.Keys]);
-        var command = new ExampleCommand("completion", "Print a script that completes shiftadd in a shell", "shiftadd completion bash >> ~/.bashrc") { shell };
+        shell.CompletionSources.Add([.. Scripts.Keys]);
+        shell.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !Scripts.ContainsKey(result.Tokens[0].Value))
+                result.AddError($"SHELL {result.Tokens[0].Value}: {string.Join(", ", Scripts.Keys)} are allowed");
+        });
+        var command = new ExampleCommand(
+            "completion", "Print a script that completes shiftadd in a shell", "shiftadd completion bash >> ~/.bashrc") { shell };
         command.SetAction(parsed =>
         {
             console.WriteLine(Scripts[parsed.GetRequiredValue(shell)]);

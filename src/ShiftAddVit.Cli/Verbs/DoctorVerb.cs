@@ -16,7 +16,8 @@ static class DoctorVerb
     public static Command Create(CommandConsole console)
     {
         var json = CommonOptions.Json();
-        var command = new ExampleCommand("doctor", "Show what this machine offers, the kernels chosen on it, and any problem", "shiftadd doctor") { json };
+        var command = new ExampleCommand(
+            "doctor", "Show what this machine offers, the kernels chosen on it, and any problem", "shiftadd doctor") { json };
         command.SetAction(parsed =>
         {
             var result = Examine();
@@ -31,7 +32,7 @@ static class DoctorVerb
     {
         var problems = new List<string>();
         var images = Try(() => ImageDecoder.LibraryVersion, problems) ?? "not available";
-        var kernels = Try(() => KernelRegistry.Default.All.Select(k => new KernelRow($"{k.Name}", $"{k.Verdict}".ToLowerInvariant(), k.Reason)).ToArray(), problems) ?? [];
+        var kernels = Try(() => KernelRegistry.Default.All.Select(Describe).ToArray(), problems) ?? [];
         Try(() => $"{Knobs.Threads}", problems);
         return new(
             typeof(ShiftAddVitException).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
@@ -39,6 +40,8 @@ static class DoctorVerb
             Processor.Name, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1L << 30),
             images, kernels, KnobsVerb.Rows(), [.. problems]);
     }
+
+    static KernelRow Describe(KernelInfo kernel) => new($"{kernel.Name}", $"{kernel.Verdict}".ToLowerInvariant(), kernel.Reason);
 
     static T? Try<T>(Func<T> examine, List<string> problems) where T : class
     {
@@ -56,13 +59,20 @@ static class DoctorVerb
     static void Print(CommandConsole console, DoctorResult result)
     {
         console.WriteLine($"shiftadd {result.Version} on {result.Runtime}, {result.System}");
-        console.WriteLine($"{result.Cpu}, {result.Processors} processors, {result.MemoryGib:0.0} GiB of memory; images by {result.ImageLibrary}");
-        var table = new Table().Border(TableBorder.Simple).AddColumns("kernel", "verdict", "why");
-        foreach (var kernel in result.Kernels)
-            table.AddRow(kernel.Name, kernel.Verdict == "chosen" ? "[green]chosen[/]" : kernel.Verdict, Markup.Escape(kernel.Reason));
-        console.Write(table);
-        foreach (var knob in result.Knobs.Where(knob => knob.Value is not null)) console.WriteLine($"{knob.Name}={knob.Value}");
+        console.WriteLine(
+            $"{result.Cpu}, {result.Processors} processors, {result.MemoryGib:0.0} GiB of memory; images by {result.ImageLibrary}");
+        if (result.Kernels.Length > 0) Print(console, result.Kernels);
+        foreach (var knob in result.Knobs.Where(knob => knob.Value is not null))
+            console.WriteLine($"{knob.Name}={CommandConsole.Printable(knob.Value!)}");
         foreach (var problem in result.Problems) console.WriteLine($"problem: {problem}");
         if (result.Problems.Length == 0) console.WriteLine("no problems found");
+    }
+
+    static void Print(CommandConsole console, KernelRow[] kernels)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumns("kernel", "verdict", "why");
+        foreach (var kernel in kernels)
+            table.AddRow(kernel.Name, kernel.Verdict == "chosen" ? "[green]chosen[/]" : kernel.Verdict, Markup.Escape(kernel.Reason));
+        console.Write(table);
     }
 }

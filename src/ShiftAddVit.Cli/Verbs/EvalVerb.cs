@@ -11,26 +11,29 @@ static class EvalVerb
 {
     public static Command Create(CommandConsole console)
     {
-        var model = new Argument<string>("MODEL") { Description = "Packed model or checkpoint" };
-        var data = new Option<string>("--data") { Description = "Folder with labels.csv (file,class_index) or one folder a class", HelpName = "DIR", Required = true };
+        var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
+        var data = CommonOptions.File("--data", "Folder with labels.csv (file,class_index) or one folder a class", "DIR", required: true);
         var limit = CommonOptions.Positive("--limit", "Use the first N images only", "N");
         var (threads, json) = (CommonOptions.Threads(), CommonOptions.Json());
-        var command = new ExampleCommand("eval", "Measure top-1 and top-5 accuracy on labelled images", "shiftadd eval deit_tiny.savit --data imagenet_val --limit 500")
+        var command = new ExampleCommand(
+            "eval", "Measure top-1 and top-5 accuracy on labelled images", "shiftadd eval deit_tiny.savit --data imagenet_val --limit 500")
         {
             model, data, limit, threads, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
         command.SetAction(async (parsed, cancellation) =>
         {
-            using var compiled = CompiledModel.Compile(options.Open(parsed, parsed.GetRequiredValue(model)).Graph);
-            var preprocessing = options.Preprocessing(parsed, compiled);
-            var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), compiled.Architecture.Classes);
+            var graph = options.Open(parsed, parsed.GetRequiredValue(model)).Graph;
+            var preprocessing = options.Preprocessing(parsed, graph);
+            var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes);
             if (parsed.GetValue(limit) is { } count) set = set.Take(count);
+            var workers = Math.Min(CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), set.Count);
+            using var compiled = CompiledModel.Compile(graph);
             using var progress = new ProgressLine(console, "images", set.Count);
-            var workers = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads));
-            var result = await Task.Run(() => Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation), CancellationToken.None);
-            if (parsed.GetValue(json)) console.WriteJson(new(result.Top1, result.Top5, result.Images, result.ImagesPerSecond), ResultJson.Default.EvalResult);
-            else console.WriteLine($"top-1 {result.Top1:0.00} %, top-5 {result.Top5:0.00} %, {result.Images} images, {result.ImagesPerSecond:0.0} images/s");
+            var r = await Task.Run(
+                () => Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation), CancellationToken.None);
+            if (parsed.GetValue(json)) console.WriteJson(new(r.Top1, r.Top5, r.Images, r.ImagesPerSecond), ResultJson.Default.EvalResult);
+            else console.WriteLine($"top-1 {r.Top1:0.00} %, top-5 {r.Top5:0.00} %, {r.Images} images, {r.ImagesPerSecond:0.0} images/s");
             return CommandLine.Success;
         });
         return command;

@@ -12,9 +12,10 @@ static class InspectVerb
 {
     public static Command Create(CommandConsole console)
     {
-        var file = new Argument<string>("FILE") { Description = "Checkpoint (.safetensors, .pth) or packed model (.savit)" };
+        var file = CommonOptions.File("FILE", "Checkpoint (.safetensors, .pth) or packed model (.savit)");
         var json = CommonOptions.Json();
-        var command = new ExampleCommand("inspect", "Print a model as a tree with shapes, formats and sizes", "shiftadd inspect deit_tiny.savit") { file, json };
+        var command = new ExampleCommand(
+            "inspect", "Print a model as a tree with shapes, formats and sizes", "shiftadd inspect deit_tiny.savit") { file, json };
         var options = new ModelOptions().AddTo(command, images: false);
         command.SetAction(parsed =>
         {
@@ -40,14 +41,20 @@ static class InspectVerb
     static void Print(CommandConsole console, InspectResult result)
     {
         console.WriteLine($"{result.File}: {result.Stage}, {Bytes(result.Bytes)}, contents {result.Sha256[..16]}");
-        console.WriteLine($"made from {result.Source}{string.Concat(result.Steps.Select(step => $" -> {step}"))}");
-        console.WriteLine(result.Preprocessing is { } p
-            ? $"images: {(p.Resize is { } side ? $"short side {side}, " : "")}crop {p.Crop}, mean {string.Join(' ', p.Mean)}, std {string.Join(' ', p.Std)}"
-            : "images: pre-processing unknown (--arch, or --mean and --std)");
+        console.WriteLine(
+            CommandConsole.Printable($"made from {result.Source}{string.Concat(result.Steps.Select(step => $" -> {step}"))}"));
+        const string Unknown = "pre-processing unknown (--arch, or --mean and --std)";
+        console.WriteLine($"images: {(result.Preprocessing is { } p ? Describe(p) : Unknown)}");
         console.WriteLine(result.ClassNames ? "class names: yes" : "class names: none");
         var tree = new Tree(Markup.Escape(result.Model.Name)).Guide(TreeGuide.Line);
         foreach (var child in result.Model.Children) Add(tree, child);
         console.Write(tree);
+    }
+
+    static string Describe(PreprocessingResult p)
+    {
+        var resize = p.Resize is { } side ? $"short side {side}, " : "";
+        return $"{resize}crop {p.Crop}, mean {string.Join(' ', p.Mean)}, std {string.Join(' ', p.Std)}";
     }
 
     static void Add(IHasTreeNodes parent, ModelNode node)

@@ -11,7 +11,8 @@ static class KnobsVerb
     public static Command Create(CommandConsole console)
     {
         var json = CommonOptions.Json();
-        var command = new ExampleCommand("knobs", "List the environment variables that change how the library works", "shiftadd knobs") { json };
+        var command =
+            new ExampleCommand("knobs", "List the environment variables that change how the library works", "shiftadd knobs") { json };
         command.SetAction(parsed =>
         {
             var rows = Rows();
@@ -22,13 +23,16 @@ static class KnobsVerb
         return command;
     }
 
-    public static KnobRow[] Rows() => [.. Knobs.All.Select(knob => new KnobRow(knob.Name, knob.Value, knob.Default, knob.Allowed, knob.Purpose))];
+    public static KnobRow[] Rows() =>
+        [.. Knobs.All.Select(knob => new KnobRow(knob.Name, knob.Value, knob.Default, knob.Allowed, knob.Purpose))];
 
     static void Print(CommandConsole console, KnobRow[] rows)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("variable", "set to", "default", "allowed", "purpose");
         foreach (var row in rows)
-            table.AddRow(row.Name, Markup.Escape(row.Value ?? "-"), Markup.Escape(row.Default is "" ? "-" : row.Default), Markup.Escape(row.Allowed), Markup.Escape(row.Purpose));
+            table.AddRow(
+                row.Name, Markup.Escape(row.Value ?? "-"), Markup.Escape(row.Default is "" ? "-" : row.Default),
+                Markup.Escape(row.Allowed), Markup.Escape(row.Purpose));
         console.Write(table);
     }
 }

@@ -24,12 +24,17 @@ sealed class ReparameterizeVerb
 
     readonly CommandConsole _console;
     readonly ModelOptions _model = new();
-    readonly Argument<string> _input = new("IN") { Description = "Dense checkpoint (.safetensors, .pth) or dense packed model" };
-    readonly Option<string> _output = new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
-    readonly Option<string> _linear = new("--linear") { Description = "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), or two shifts and an add", DefaultValueFactory = _ => "shift2" };
-    readonly Option<string> _method = new("--method") { Description = "Rounding: to nearest, or with second-order error feedback from sample images", DefaultValueFactory = _ => "nearest" };
-    readonly Option<string?> _calibrate = new("--calibrate") { Description = "Folder of sample images for --method gptq", HelpName = "DIR" };
-    readonly Option<int?> _count = CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages})", "N");
+    readonly Argument<string> _input = CommonOptions.File("IN", "Dense checkpoint (.safetensors, .pth) or dense packed model");
+    readonly Option<string> _output =
+        new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
+    readonly Option<string> _linear = CommonOptions.Choice(
+        "--linear", "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), or two shifts and an add (8 bits)", "shift2",
+        [.. Formats.Keys]);
+    readonly Option<string> _method = CommonOptions.Choice(
+        "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
+    readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq", "DIR");
+    readonly Option<int?> _count =
+        CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages})", "N");
     readonly Option<int?> _threads = CommonOptions.Threads();
     readonly Option<bool> _json = CommonOptions.Json();
 
@@ -38,8 +43,7 @@ sealed class ReparameterizeVerb
     public static Command Create(CommandConsole console)
     {
         var verb = new ReparameterizeVerb(console);
-        verb._linear.AcceptOnlyFromAmong([.. Formats.Keys]);
-        verb._method.AcceptOnlyFromAmong("nearest", "gptq");
+        verb._output.Validators.Add(result => CommonOptions.RequireNamed(result, "--output"));
         var command = new ExampleCommand(
             "reparameterize", "Turn a checkpoint into a packed model of shifts and adds",
             "shiftadd reparameterize deit_tiny_patch16_224.safetensors -o deit_tiny.savit --linear shift2")
@@ -54,6 +58,7 @@ sealed class ReparameterizeVerb
     async Task<int> Run(ParseResult parsed, CancellationToken cancellation)
     {
         RequireConsistent(parsed);
+        // Not before the first await is Ctrl-C heard: what leaves a file for a moment comes after it.
         var result = await Task.Run(() => Reparameterize(parsed, cancellation), CancellationToken.None);
         if (parsed.GetValue(_json)) _console.WriteJson(result, ResultJson.Default.ReparameterizeResult);
         else Print(result);
@@ -66,15 +71,17 @@ sealed class ReparameterizeVerb
         if (gptq && folder is null) throw new UsageException("--method gptq needs --calibrate DIR, a folder of sample images");
         if (!gptq && (folder is not null || parsed.GetValue(_count) is not null))
             throw new UsageException("--calibrate and --calibrate-count are for --method gptq");
-        if (gptq && parsed.GetValue(_linear) == "dense") throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
+        if (gptq && parsed.GetValue(_linear) == "dense")
+            throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
         var (input, output) = (parsed.GetRequiredValue(_input), parsed.GetRequiredValue(_output));
-        if (Path.GetFullPath(input) == Path.GetFullPath(output)) throw new ShiftAddVitException($"{output}: is the input too; choose another output");
-        AtomicFile.RequireWritable(output);
+        if (SameFile.Is(input, output)) throw new ShiftAddVitException($"{output}: is the input too; choose another output");
     }
 
     ReparameterizeResult Reparameterize(ParseResult parsed, CancellationToken cancellation)
     {
         var started = Stopwatch.GetTimestamp();
+        var output = parsed.GetRequiredValue(_output);
+        _console.WriteFile(() => AtomicFile.RequireWritable(output), cancellation);
         var graph = _model.Resized(parsed, _model.Open(parsed, parsed.GetRequiredValue(_input)).Graph);
         var format = Formats[parsed.GetRequiredValue(_linear)];
         var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, cancellation) : null;
@@ -82,18 +89,17 @@ sealed class ReparameterizeVerb
         var linear = LinearPass.Apply(graph, format, moments, progress.Of<PassProgress>(step => step.Done), cancellation);
         var rest = format is WeightFormat.P4 or WeightFormat.P4P4 ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
-        cancellation.ThrowIfCancellationRequested();
-        var output = parsed.GetRequiredValue(_output);
-        packed.Save(output);
+        _console.WriteFile(() => packed.Save(output), cancellation);
         return new(
             output, packed.ByteLength, packed.Sha256, Stopwatch.GetElapsedTime(started).TotalSeconds,
-            [.. linear.Changes.Concat(rest.Changes).Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
+            [.. linear.Changes.Concat(rest.Changes)
+                .Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
     }
 
     IReadOnlyDictionary<string, SecondMoment> Moments(ParseResult parsed, VitGraph graph, CancellationToken cancellation)
     {
         var preprocessing = graph.RequirePreprocessing();
-        var all = ImageFolder.ListImages(parsed.GetRequiredValue(_calibrate)!);
+        var all = ImageFolder.ListImages(parsed.GetRequiredValue(_calibrate));
         var images = ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? DefaultCalibrationImages));
         using var progress = new ProgressLine(_console, "calibration images", images.Length);
         return Calibration.SecondMoments(
@@ -105,8 +111,11 @@ sealed class ReparameterizeVerb
         var table = new Table().Border(TableBorder.Simple).AddColumns("layer", "from", "to");
         table.AddColumn("relative error", column => column.RightAligned()).AddColumn("bits", column => column.RightAligned());
         foreach (var change in result.Changes)
-            table.AddRow(Markup.Escape(change.Layer), change.From, $"[green]{change.To}[/]", $"{change.RelativeError:0.0E+0}", $"{change.BitsPerWeight:0.00}");
+            table.AddRow(
+                Markup.Escape(change.Layer), change.From, $"[green]{change.To}[/]", $"{change.RelativeError:0.0E+0}",
+                $"{change.BitsPerWeight:0.00}");
         if (result.Changes.Length > 0) _console.Write(table);
-        _console.WriteLine($"{result.Output}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");
+        var output = CommandConsole.Printable(result.Output);
+        _console.WriteLine($"{output}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");
     }
 }

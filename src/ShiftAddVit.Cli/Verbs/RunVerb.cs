@@ -11,19 +11,23 @@ static class RunVerb
 {
     public static Command Create(CommandConsole console)
     {
-        var model = new Argument<string>("MODEL") { Description = "Packed model or checkpoint" };
+        var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var images = new Argument<string[]>("IMAGE") { Description = "JPEG, PNG or WebP files", Arity = ArgumentArity.OneOrMore };
+        images.Validators.Add(result => CommonOptions.RequireNamed(result, "IMAGE"));
         var (threads, json) = (CommonOptions.Threads(), CommonOptions.Json());
-        var command = new ExampleCommand("run", "Classify images: the five best classes of each", "shiftadd run deit_tiny.savit cat.jpg dog.png")
+        var command =
+            new ExampleCommand("run", "Classify images: the five best classes of each", "shiftadd run deit_tiny.savit cat.jpg dog.png")
         {
             model, images, threads, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
         command.SetAction((parsed, cancellation) =>
         {
-            using var compiled = CompiledModel.Compile(options.Open(parsed, parsed.GetRequiredValue(model)).Graph);
+            var graph = options.Open(parsed, parsed.GetRequiredValue(model)).Graph;
+            var preprocessing = options.Preprocessing(parsed, graph);
+            using var compiled = CompiledModel.Compile(graph);
             var session = new SessionOptions { Threads = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)) };
-            using var classifier = new ImageClassifier(compiled, session, options.Preprocessing(parsed, compiled));
+            using var classifier = new ImageClassifier(compiled, session, preprocessing);
             return Task.FromResult(Run(console, classifier, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation));
         });
         return command;
@@ -57,7 +61,7 @@ static class RunVerb
 
     static void Print(CommandConsole console, ImageResult result)
     {
-        console.WriteLine(result.Image);
-        foreach (var top in result.Top) console.WriteLine($"  {top.Probability,7:P1}  {top.ClassName}");
+        console.WriteLine(CommandConsole.Printable(result.Image));
+        foreach (var top in result.Top) console.WriteLine($"  {top.Probability,7:P1}  {CommandConsole.Printable(top.ClassName)}");
     }
 }

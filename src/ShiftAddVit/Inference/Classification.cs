@@ -11,10 +11,13 @@ public readonly record struct Classification(int ClassIndex, string ClassName, f
 {
     /// <summary>The classes with the largest logits, best first; of equal logits the lower index first.</summary>
     /// <param name="logits">The logits of one image.</param>
-    /// <param name="count">How many to return; at most as many as there are logits.</param>
+    /// <param name="count">How many to return, at least 1; as many as there are logits where that is more.</param>
     /// <param name="classNames">A name for each class, or empty.</param>
+    /// <exception cref="ArgumentException">There are no logits, or <paramref name="count"/> is below 1.</exception>
     public static Classification[] Top(ReadOnlySpan<float> logits, int count, ImmutableArray<string> classNames)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        if (logits.IsEmpty) throw new ArgumentException("no logits", nameof(logits));
         var order = new int[logits.Length];
         for (var i = 0; i < order.Length; i++) order[i] = i;
         var keys = logits.ToArray();

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using ShiftAddVit.Reparameterization;
 
 namespace ShiftAddVit.Inference;
@@ -65,6 +66,7 @@ public sealed class SecondMomentCollector
     }
 
     /// <summary>h[j] += a[i] a[j] + b[i] b[j] + c[i] c[j] + d[i] d[j].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void AddProducts(Span<float> h, int i, ReadOnlySpan<float> a, ReadOnlySpan<float> b, ReadOnlySpan<float> c, ReadOnlySpan<float> d)
     {
         var width = Vector<float>.Count;

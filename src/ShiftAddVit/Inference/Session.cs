@@ -17,11 +17,11 @@ public sealed unsafe class Session : IDisposable
     readonly List<(Step Step, string? Residual)> _steps = [];
     readonly Region _tokens;
     readonly Region _logits;
+    int _running;
 
     internal Session(CompiledModel model, SessionOptions options)
     {
         _context = new(model, options, _arena);
-        _team = new(options.Threads);
         var (a, rows) = (model.Architecture, (long)options.MaxBatch * model.Architecture.Tokens);
         _tokens = _arena.Plan<float>(rows * a.Width);
         _logits = _arena.Plan<float>((long)options.MaxBatch * a.Classes);
@@ -33,6 +33,7 @@ public sealed unsafe class Session : IDisposable
         _steps.Add((new HeadStep(_context, _tokens, _logits), null));
         _context.PlanScratch(_steps.Select(entry => entry.Step));
         _arena.Allocate();
+        _team = new(options.Threads);
     }
 
     /// <summary>The most images that a call takes.</summary>
@@ -46,25 +47,35 @@ public sealed unsafe class Session : IDisposable
     /// <param name="batch">B, 1..<see cref="MaxBatch"/>.</param>
     /// <param name="logits">[B, classes], written.</param>
     /// <exception cref="ArgumentException">A length does not fit, or an input is not finite.</exception>
-    /// <exception cref="InvalidOperationException">Another thread is running the session.</exception>
+    /// <exception cref="InvalidOperationException">The session is running already, on another thread or under an observer.</exception>
+    /// <exception cref="ObjectDisposedException">The session or its model was disposed.</exception>
     public void Run(ReadOnlySpan<float> images, int batch, Span<float> logits)
     {
         var a = _context.Model.Architecture;
         Validate(images, batch, logits);
-        fixed (float* pointer = images)
+        if (Interlocked.Exchange(ref _running, 1) != 0) throw new InvalidOperationException("the session is running already");
+        try
         {
-            _context.Batch = batch;
-            _context.Images = pointer;
-            foreach (var (step, residual) in _steps) Run(step, residual);
-            _context.Images = null;
+            fixed (float* pointer = images)
+            {
+                _context.Batch = batch;
+                _context.Images = pointer;
+                foreach (var (step, residual) in _steps) Run(step, residual);
+            }
+            new ReadOnlySpan<float>(_arena.Pointer<float>(_logits), batch * a.Classes).CopyTo(logits);
         }
-        new ReadOnlySpan<float>(_arena.Pointer<float>(_logits), batch * a.Classes).CopyTo(logits);
+        finally
+        {
+            _context.Images = null;
+            Volatile.Write(ref _running, 0);
+        }
     }
 
     /// <summary>Classifies a batch of prepared images into a new array [B, classes].</summary>
     /// <inheritdoc cref="Run(ReadOnlySpan{float}, int, Span{float})"/>
     public float[] Run(ReadOnlySpan<float> images, int batch)
     {
+        RequireBatch(batch);
         var logits = new float[batch * _context.Model.Architecture.Classes];
         Run(images, batch, logits);
         return logits;
@@ -96,12 +107,17 @@ public sealed unsafe class Session : IDisposable
             observer(new(ActivationKind.Residual, residual, a.Width, new(_arena.Pointer<float>(_tokens), _context.Batch * a.Tokens * a.Width)));
     }
 
+    void RequireBatch(int batch)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, MaxBatch);
+    }
+
     void Validate(ReadOnlySpan<float> images, int batch, ReadOnlySpan<float> logits)
     {
         var a = _context.Model.Architecture;
-        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, MaxBatch);
-        var length = batch * VitArchitecture.Channels * a.ImageSize * a.ImageSize;
+        RequireBatch(batch);
+        var length = (long)batch * VitArchitecture.Channels * a.ImageSize * a.ImageSize;
         if (images.Length != length) throw new ArgumentException($"{images.Length} floats where a batch of {batch} has {length}", nameof(images));
         if (logits.Length != batch * a.Classes)
             throw new ArgumentException($"{logits.Length} floats where the logits take {batch * a.Classes}", nameof(logits));

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Models;
@@ -9,6 +10,8 @@ sealed class ArchitectureInference(string source, Func<string, Shape?> shapeOf)
 {
     /// <summary>Channels of a head in every published ViT and DeiT.</summary>
     const int UsualHeadSize = 64;
+
+    static ImmutableArray<string> Weights { get; } = ["norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2"];
 
     /// <summary>The architecture at the resolution that the checkpoint was trained for.</summary>
     /// <param name="heads">H, or null for one head every 64 channels.</param>
@@ -28,10 +31,11 @@ sealed class ArchitectureInference(string source, Func<string, Shape?> shapeOf)
         return architecture;
     }
 
+    /// <summary>Blocks without a gap; one weight is enough for a block, so that the others can be reported as missing.</summary>
     int Depth()
     {
         var depth = 0;
-        while (shapeOf($"blocks.{depth}.norm1.weight") is not null) depth++;
+        while (Weights.Any(name => shapeOf($"blocks.{depth}.{name}.weight") is not null)) depth++;
         return depth;
     }
 

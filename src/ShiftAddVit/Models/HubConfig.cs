@@ -43,26 +43,29 @@ public sealed record HubConfig(
             using var document = JsonDocument.Parse(File.ReadAllBytes(path), new() { MaxDepth = 32 });
             return take(before, document.RootElement);
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or IOException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException or IOException or UnauthorizedAccessException)
         {
             throw new ShiftAddVitException($"{path}: not a model configuration: {error.Message.ReplaceLineEndings(" ")}", error);
         }
     }
 
-    /// <summary>timm: architecture and pretrained_cfg. Hugging Face: num_attention_heads, layer_norm_eps and id2label.</summary>
+    /// <summary>
+    /// timm: architecture and pretrained_cfg, whose members older files have at the top. Hugging Face: num_attention_heads, layer_norm_eps
+    /// and id2label.
+    /// </summary>
     static HubConfig FromModel(HubConfig before, JsonElement root)
     {
-        var timm = Find(root, "pretrained_cfg");
-        var crop = timm is { } cfg && Find(cfg, "input_size") is { } size ? size[size.GetArrayLength() - 1].GetInt32() : (int?)null;
+        var timm = Find(root, "pretrained_cfg") ?? root;
+        var crop = Find(timm, "input_size")?.EnumerateArray().Last().GetInt32();
         return before with
         {
             Architecture = Find(root, "architecture")?.GetString(),
             Heads = Find(root, "num_attention_heads")?.GetInt32(),
             LayerNormEpsilon = Find(root, "layer_norm_eps")?.GetSingle(),
-            Mean = timm is { } a ? Floats(a, "mean") : null,
-            Std = timm is { } b ? Floats(b, "std") : null,
+            Mean = Floats(timm, "mean"),
+            Std = Floats(timm, "std"),
             Crop = crop,
-            Resize = crop is { } side && Find(timm!.Value, "crop_pct") is { } fraction ? (int)Math.Floor(side / fraction.GetDouble()) : null,
+            Resize = crop is { } side && Find(timm, "crop_pct") is { } fraction ? (int)Math.Floor(side / fraction.GetDouble()) : null,
             ClassNames = Find(root, "id2label") is { } labels ? Labels(labels) : [],
         };
     }
@@ -93,7 +96,9 @@ public sealed record HubConfig(
 
     static ImmutableArray<string> Labels(JsonElement labels)
     {
-        var byIndex = labels.EnumerateObject().ToDictionary(label => int.Parse(label.Name), label => label.Value.GetString() ?? "");
-        return [.. Enumerable.Range(0, byIndex.Count).Select(i => byIndex.TryGetValue(i, out var name) ? name : throw new FormatException($"id2label lacks class {i}"))];
+        var byIndex = new Dictionary<string, string>();
+        foreach (var label in labels.EnumerateObject()) byIndex[label.Name] = label.Value.GetString() ?? "";
+        return [.. Enumerable.Range(0, byIndex.Count).Select(i =>
+            byIndex.TryGetValue($"{i}", out var name) ? name : throw new FormatException($"id2label lacks class {i}"))];
     }
 }

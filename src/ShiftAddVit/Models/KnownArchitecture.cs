@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 
 namespace ShiftAddVit.Models;
 
@@ -12,7 +13,7 @@ namespace ShiftAddVit.Models;
 /// <param name="Heads">H, attention heads.</param>
 /// <param name="DistillationToken">Whether the model has a distillation token.</param>
 /// <param name="Preprocessing">The evaluation pre-processing that it was published with.</param>
-public sealed record KnownArchitecture(
+public sealed partial record KnownArchitecture(
     string Name, int Width, int PatchSize, int Heads, bool DistillationToken, Preprocessing Preprocessing)
 {
     /// <summary>All known names: <c>deit_{tiny,small,base}[_distilled]_patch16_{224,384}</c>, <c>vit_{tiny,small,base}_patch{8,16,32}_{224,384}</c>.</summary>
@@ -22,11 +23,19 @@ public sealed record KnownArchitecture(
     public static KnownArchitecture? Find(string name) => All.FirstOrDefault(known => known.Name == name);
 
     /// <summary>
-    /// The architecture whose name a file name contains, hyphens read as underscores: <c>deit_tiny_patch16_224-a1311bcf.pth</c> is
-    /// <c>deit_tiny_patch16_224</c>. Null when there is none.
+    /// The architecture whose name a file name ends with, hyphens read as underscores; what may follow is the hash of PyTorch's hub
+    /// (<c>deit_tiny_patch16_224-a1311bcf.pth</c>), a tag of a release with the same pre-processing (<c>.augreg_in21k_ft_in1k</c>) and an
+    /// extension. Null when there is none: <c>vit_base_patch16_224.dino</c> and <c>vit_base_patch16_224_miil</c> are other recipes.
     /// </summary>
-    public static KnownArchitecture? FindIn(string fileName) =>
-        All.FirstOrDefault(known => fileName.Replace('-', '_').Contains(known.Name, StringComparison.OrdinalIgnoreCase));
+    public static KnownArchitecture? FindIn(string fileName)
+    {
+        ArgumentNullException.ThrowIfNull(fileName);
+        var name = Suffix.Replace(fileName, "").Replace('-', '_');
+        return All.FirstOrDefault(known => name.EndsWith(known.Name, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [GeneratedRegex(@"(-[0-9a-f]{8})?(\.(fb|augreg|orig|sam)[^.]*)?(\.[a-z]+)?$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    static partial Regex Suffix { get; }
 
     static IEnumerable<KnownArchitecture> Enumerate()
     {

@@ -6,7 +6,7 @@ namespace ShiftAddVit.Models;
 /// What a model expects to be done to an image before it sees it: resize the short side, crop the centre, then
 /// x = (level / 255 - mean) / std for each of the channels R, G, B. Part of the model: checkpoints differ.
 /// </summary>
-/// <param name="Resize">Length the short side is resized to, in pixels (antialiased bicubic); null leaves the image as it is.</param>
+/// <param name="Resize">Length the short side is resized to, in pixels (antialiased bicubic), not below <paramref name="Crop"/>; null leaves the image as it is.</param>
 /// <param name="Crop">Side of the centre crop, in pixels: the side of the model's input. The offset is roundHalfEven((side - crop) / 2).</param>
 /// <param name="Mean">Three means, in units of the full range of a channel.</param>
 /// <param name="Std">Three standard deviations, in the same units; positive.</param>
@@ -28,7 +28,7 @@ public sealed record Preprocessing(int? Resize, int Crop, ImmutableArray<float> 
     public void Validate(string source, int imageSize)
     {
         Require(Crop == imageSize, $"crop {Crop} where the model's image size is {imageSize}");
-        Require(Resize is null or (> 0 and <= 16384), $"resize {Resize}; allowed: 1..16384");
+        Require(Resize is null || (Resize >= Crop && Resize <= 16384), $"resize {Resize}; allowed: {Crop}..16384");
         Require(!Mean.IsDefault && Mean.Length == 3 && Mean.All(float.IsFinite), "mean: three finite numbers are needed");
         Require(!Std.IsDefault && Std.Length == 3 && Std.All(std => float.IsFinite(std) && std > 0), "std: three positive numbers are needed");
 

@@ -20,7 +20,7 @@ public static class VitLoader
         using var checkpoint = Checkpoint.Open(path);
         var weights = new NamedWeights(checkpoint);
         var config = HubConfig.AppliesTo(path) ? HubConfig.ReadBeside(path) : new();
-        var fileNamed = KnownArchitecture.FindIn(Path.GetFileName(path));
+        var fileNamed = NamedAfter(path, weights);
 
         var trained = Architecture(path, weights, options, named, config, fileNamed);
         RequireMatch(trained, named);
@@ -40,11 +40,17 @@ public static class VitLoader
         : KnownArchitecture.Find(name) ?? throw new ShiftAddVitException(
             $"--arch {name}: not a known architecture; known are {string.Join(", ", KnownArchitecture.All.Select(known => known.Name))}");
 
+    /// <summary>The architecture that the file is named after; null when its tensors are of another width, as then the name is chance.</summary>
+    static KnownArchitecture? NamedAfter(string path, NamedWeights weights)
+    {
+        var known = KnownArchitecture.FindIn(Path.GetFileName(path));
+        return weights.Shapes.TryGetValue("cls_token", out var token) && token.ElementCount == known?.Width ? known : null;
+    }
+
     static VitArchitecture Architecture(
         string path, NamedWeights weights, LoadOptions options, KnownArchitecture? named, HubConfig config, KnownArchitecture? fileNamed)
     {
-        var heads = options.Heads ?? named?.Heads ?? config.Heads;
-        if (heads is null && fileNamed is { } known && weights.Shapes.TryGetValue("cls_token", out var token) && token.ElementCount == known.Width) heads = known.Heads;
+        var heads = options.Heads ?? named?.Heads ?? config.Heads ?? fileNamed?.Heads;
         var epsilon = config.LayerNormEpsilon
             ?? (weights.Map.Source == HuggingFaceNames.Source ? VitArchitecture.HuggingFaceEpsilon : VitArchitecture.TimmEpsilon);
         return new ArchitectureInference(path, name => weights.Shapes.TryGetValue(name, out var shape) ? shape : null).Infer(heads, epsilon);
@@ -72,7 +78,14 @@ public static class VitLoader
 
     static string Hash(string path)
     {
-        using var stream = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(stream));
+        try
+        {
+            using var stream = File.OpenRead(path);
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ShiftAddVitException($"{path}: cannot be read: {ErrorText.FirstLine(error.Message)}", error);
+        }
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
+using ShiftAddVit.Checkpoints;
 using ShiftAddVit.Models;
 using ShiftAddVit.Tensors;
 
@@ -19,6 +20,8 @@ sealed class SavitReader : IDisposable
     SavitReader(string path)
     {
         _path = path;
+        if (Directory.Exists(path)) throw new ShiftAddVitException($"{path}: is a directory; a model is a file");
+        if (!File.Exists(path)) throw new ShiftAddVitException($"{path}: no such file");
         try
         {
             _stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
@@ -33,7 +36,14 @@ sealed class SavitReader : IDisposable
     public static (VitGraph Graph, Plane[] Planes, long Length, string Sha256) Read(string path)
     {
         using var reader = new SavitReader(path);
-        return reader.Read();
+        try
+        {
+            return reader.Read();
+        }
+        catch (IOException error)
+        {
+            throw Unreadable(path, error);
+        }
     }
 
     /// <summary>Whether the file begins as a packed model does.</summary>
@@ -55,7 +65,7 @@ sealed class SavitReader : IDisposable
         {
             FileNotFoundException or DirectoryNotFoundException => "no such file; a checkpoint (.safetensors, .pth) or a packed model (.savit) is needed",
             UnauthorizedAccessException when Directory.Exists(path) => "is a directory; a file is needed",
-            _ => $"cannot be read: {error.Message}",
+            _ => $"cannot be read: {ErrorText.FirstLine(error.Message)}",
         },
         error);
 
@@ -83,6 +93,8 @@ sealed class SavitReader : IDisposable
         var fileLength = BinaryPrimitives.ReadUInt64LittleEndian(prologue.AsSpan(16));
         Require(fileLength == (ulong)_stream.Length, $"{_stream.Length} bytes where its header says {fileLength}: truncated or damaged");
         Require(headerLength <= SavitFormat.MaxHeaderLength && headerLength <= _stream.Length - prologue.Length, $"header length {headerLength} is damaged");
+        var rest = prologue.AsSpan(SavitFormat.HashOffset + SavitFormat.HashLength);
+        Require(!rest.ContainsAnyExcept((byte)0), "bytes of the prologue that must be 0 are not: damaged");
         _hash.AppendData(prologue.AsSpan(0, SavitFormat.HashOffset));
         return ((int)headerLength, prologue.AsSpan(SavitFormat.HashOffset, SavitFormat.HashLength).ToArray());
     }
@@ -93,7 +105,7 @@ sealed class SavitReader : IDisposable
         try
         {
             var header = JsonSerializer.Deserialize(bytes.AsSpan(0, length), SavitJson.Default.SavitHeader);
-            Require(header is { Provenance.Steps.IsDefault: false } && header.Planes.All(plane => plane is not null), "header is incomplete");
+            Require(header is { Provenance.Steps.IsDefault: false } && !HoldsNull(header), "header is incomplete");
             header.Architecture.Validate(_path);
             header.Preprocessing?.Validate(_path, header.Architecture.ImageSize);
             Require(header.ClassNames.Length == 0 || header.ClassNames.Length == header.Architecture.Classes, "class names do not match the number of classes");
@@ -105,6 +117,9 @@ sealed class SavitReader : IDisposable
         }
     }
 
+    static bool HoldsNull(SavitHeader header) =>
+        header.Planes.Contains(null) || header.ClassNames.Contains(null) || header.Provenance.Steps.Contains(null!);
+
     /// <summary>The shape of every plane; the planes must be exactly the architecture's parameters and a scale for each quantised weight.</summary>
     Dictionary<string, Shape> RequireComplete(SavitHeader header)
     {
@@ -113,7 +128,7 @@ sealed class SavitReader : IDisposable
         foreach (var (name, encoding) in header.Planes)
         {
             var isScale = name.EndsWith(SavitFormat.ScaleSuffix, StringComparison.Ordinal);
-            Require(parameters.TryGetValue(isScale ? name[..^SavitFormat.ScaleSuffix.Length] : name, out var shape), $"unknown plane {name}");
+            Require(parameters.TryGetValue(isScale ? name[..^SavitFormat.ScaleSuffix.Length] : name, out var shape), $"unknown plane {ErrorText.Quote(name)}");
             var isFloat = encoding is PlaneEncoding.F32 or PlaneEncoding.F16;
             Require(Enum.IsDefined(encoding) && (isFloat || (!isScale && shape.Rank >= 2 && name.EndsWith(".weight", StringComparison.Ordinal))), $"plane {name} cannot be {encoding}");
             Require(shapes.TryAdd(name, isScale ? new(shape[0]) : shape), $"plane {name} occurs twice");
@@ -127,7 +142,12 @@ sealed class SavitReader : IDisposable
     void RequireLength(SavitHeader header, int headerLength, Dictionary<string, Shape> shapes)
     {
         var length = SavitFormat.PrologueLength + SavitFormat.Align(headerLength);
-        foreach (var plane in header.Planes) length += SavitFormat.Align(SavitFormat.ByteLength(plane.Encoding, shapes[plane.Name]));
+        foreach (var plane in header.Planes)
+        {
+            var bytes = SavitFormat.Align(SavitFormat.ByteLength(plane.Encoding, shapes[plane.Name]));
+            Require(bytes <= Array.MaxLength, $"plane {plane.Name} takes {bytes} bytes; allowed: at most {Array.MaxLength}");
+            length += bytes;
+        }
         Require(length == _stream.Length, $"{_stream.Length} bytes where its planes need {length}: damaged");
     }
 
@@ -176,9 +196,10 @@ sealed class SavitReader : IDisposable
     LinearWeight Weight(string linear, int outputs, int inputs)
     {
         var name = linear + ".weight";
-        return _weights.TryGetValue(name, out var plane)
-            ? new QuantizedWeight(plane, _tensors[name + SavitFormat.ScaleSuffix])
-            : new DenseWeight(_tensors[name].Reshape(new(outputs, inputs)));
+        if (!_weights.TryGetValue(name, out var plane)) return new DenseWeight(_tensors[name].Reshape(new(outputs, inputs)));
+        var scales = _tensors[name + SavitFormat.ScaleSuffix];
+        Require(!scales.Values.ContainsAnyExceptInRange(float.Epsilon, float.MaxValue), $"{name}{SavitFormat.ScaleSuffix} holds a scale that is not positive");
+        return new QuantizedWeight(plane, scales);
     }
 
     /// <summary>Reads a part and its padding, which count towards the hash.</summary>

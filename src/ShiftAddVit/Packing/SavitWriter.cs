@@ -14,12 +14,14 @@ sealed class SavitWriter
 
     public SavitWriter(VitGraph graph)
     {
+        graph.Preprocessing?.Validate(graph.Provenance.Source, graph.Architecture.ImageSize);
         _planes = SavitFormat.Planes(graph);
         _header = JsonSerializer.SerializeToUtf8Bytes(
             new(graph.Architecture, graph.Preprocessing, [.. graph.ClassNames], graph.Provenance, [.. Planes]),
             SavitJson.Default.SavitHeader);
         if (_header.Length > SavitFormat.MaxHeaderLength)
-            throw new ShiftAddVitException($"header of {_header.Length} bytes; allowed: at most {SavitFormat.MaxHeaderLength}");
+            throw new ShiftAddVitException(
+                $"{graph.Provenance.Source}: class names and provenance make a header of {_header.Length} bytes; allowed: at most {SavitFormat.MaxHeaderLength}");
         ByteLength = Seal();
     }
 

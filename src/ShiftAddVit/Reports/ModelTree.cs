@@ -47,9 +47,12 @@ public static class ModelTree
 
     static ModelNode Leaf(Linear linear)
     {
-        var weights = (long)linear.Weight.Outputs * linear.Weight.Inputs;
-        var bytes = (long)(linear.Weight.BitsPerWeight * weights / 8) + (linear.Bias is { } bias ? Bytes(bias) : 0);
-        var format = linear.Weight is DenseWeight dense ? Format(dense.Values) : $"{linear.Weight.Format}";
+        var (bytes, format) = linear.Weight switch
+        {
+            QuantizedWeight quantised => ((long)quantised.Plane.Codes.Length + sizeof(float) * quantised.Scales.Shape.ElementCount, $"{quantised.Format}"),
+            var dense => (Bytes(dense.ToFloat32()), Format(dense.ToFloat32())),
+        };
+        if (linear.Bias is { } bias) bytes += Bytes(bias);
         return new(Short(linear.Name), $"{linear.Weight.Outputs}x{linear.Weight.Inputs}", format, bytes, []);
     }
 

@@ -50,16 +50,33 @@ public class LinearPassTests
 
     [Theory]
     [InlineData(WeightFormat.S8), InlineData(WeightFormat.P4), InlineData(WeightFormat.P4P4)]
-    public void The_scale_is_no_worse_than_a_fine_search(WeightFormat format)
+    public void No_scale_of_the_grid_is_better(WeightFormat format)
+    {
+        const double FloatRounding = 1.001;
+        var codebook = Codebook.Of(format);
+        Gen.Int.Sample(seed =>
+        {
+            var row = TinyModels.Normal(new Random(seed), 48, 0.1f);
+            var found = NearestQuantizer.BestScale(row, codebook);
+            // Half to twice the scale that maps the largest weight to the largest level, in steps of 2 %.
+            var grid = Enumerable.Range(-32, 65).Select(i => row.Max(Math.Abs) / codebook.Max * MathF.Pow(2, i / 32f));
+            return Error(row, found, codebook) <= FloatRounding * grid.Min(scale => Error(row, scale, codebook));
+        }, iter: 100);
+    }
+
+    [Theory]
+    [InlineData(WeightFormat.S8), InlineData(WeightFormat.P4), InlineData(WeightFormat.P4P4)]
+    public void The_scale_is_the_least_squares_one_for_its_integers(WeightFormat format)
     {
         var codebook = Codebook.Of(format);
         Gen.Int.Sample(seed =>
         {
             var row = TinyModels.Normal(new Random(seed), 48, 0.1f);
-            var largest = row.Max(Math.Abs);
-            var best = Enumerable.Range(0, 2000).Min(i => Error(row, largest / codebook.Max * MathF.Pow(2, 2f * i / 1999 - 1), codebook));
-            return Error(row, NearestQuantizer.BestScale(row, codebook), codebook) <= best * 1.25;
-        }, iter: 30);
+            var scale = NearestQuantizer.BestScale(row, codebook);
+            var integers = row.Select(w => (double)codebook.Nearest(w / scale)).ToArray();
+            var leastSquares = row.Zip(integers, (w, q) => w * q).Sum() / integers.Sum(q => q * q);
+            return Math.Abs(leastSquares - scale) <= 0.01 * scale;
+        }, iter: 100);
     }
 
     static double Error(float[] row, float scale, Codebook codebook) => row.Sum(w => Math.Pow(w - (double)scale * codebook.Nearest(w / scale), 2));

@@ -8,6 +8,7 @@ sealed unsafe class HeadStep : Step
     readonly Region _tokens;
     readonly Region _logits;
     readonly Tap _tap;
+    readonly Tap? _distillationTap;
 
     /// <param name="context">The session.</param>
     /// <param name="tokens">x [B*N,C].</param>
@@ -16,6 +17,7 @@ sealed unsafe class HeadStep : Step
     {
         (_tokens, _logits) = (tokens, logits);
         _tap = new(context, context.Model.Head.Name, Architecture.Width, context.Options.MaxBatch);
+        if (context.Model.DistillationHead is { } head) _distillationTap = new(context, head.Name, Architecture.Width, context.Options.MaxBatch);
     }
 
     VitArchitecture Architecture => Context.Model.Architecture;
@@ -43,6 +45,7 @@ sealed unsafe class HeadStep : Step
         if (model.DistillationHead is not { } distillation) return;
         var second = (float*)(scratch + NormBytes);
         Normalise(tokens + Architecture.Width, normed);
+        _distillationTap!.Keep(normed, part, 1);
         distillation.Apply(normed, 1, second, rest);
         for (var i = 0; i < classes; i++) logits[i] = (logits[i] + second[i]) / 2;
     }
@@ -50,6 +53,7 @@ sealed unsafe class HeadStep : Step
     public override void Show(ActivationObserver observer)
     {
         _tap.Show(observer, Context.Batch);
+        _distillationTap?.Show(observer, Context.Batch);
         observer(new(ActivationKind.Logits, "logits", Architecture.Classes, new(Context.Arena.Pointer<float>(_logits), Context.Batch * Architecture.Classes)));
     }
 

@@ -1,0 +1,94 @@
+namespace ShiftAddVit.Cli.Tests;
+
+public class BadCommandLineTests : CommandTests
+{
+    [Theory]
+    [InlineData("a command is needed")]
+    [InlineData("frobnicate: no such command", "frobnicate")]
+    [InlineData("--frob: no such option", "--frob")]
+    [InlineData("--frob: no such option", "run", "--frob")]
+    [InlineData("--frob: no such option", "run", "m", "i", "--frob", "4")]
+    [InlineData("-x: no such option", "inspect", "m", "-x")]
+    [InlineData("--frob: no such option", "doctor", "--frob")]
+    [InlineData("IMAGE", "run", "m")]
+    [InlineData("MODEL", "eval", "--data", "d")]
+    [InlineData("extra", "inspect", "m", "extra")]
+    [InlineData("--output", "reparameterize", "m")]
+    [InlineData("--data", "eval", "m")]
+    [InlineData("--image", "compare", "a", "b")]
+    [InlineData("MODEL: is empty", "run", "", "i")]
+    [InlineData("IMAGE: is empty", "run", "m", "i", "")]
+    [InlineData("'-o'", "reparameterize", "m", "-o")]
+    [InlineData("--output: is empty", "reparameterize", "m", "-o", "")]
+    [InlineData("SHELL tcsh: bash, zsh, fish, pwsh are allowed", "completion", "tcsh")]
+    public async Task Verbs_options_and_arguments_are_checked(string named, params string[] args) =>
+        await Refuses(CommandLine.BadCommandLine, [named, "--help)"], args);
+
+    [Theory]
+    [InlineData("--threads", "0", "1 to 1024")]
+    [InlineData("--threads", "-1", "1 to 1024")]
+    [InlineData("--threads", "abc", "1 to 1024")]
+    [InlineData("--threads", "9999", "1 to 1024")]
+    [InlineData("--limit", "0", "above 0")]
+    [InlineData("--limit", "1.5", "above 0")]
+    [InlineData("--heads", "0", "above 0")]
+    [InlineData("--crop", "-16", "above 0")]
+    [InlineData("--resize", "0", "1 to 16384 pixels, or none")]
+    [InlineData("--resize", "some", "1 to 16384 pixels, or none")]
+    [InlineData("--resize", "99999", "1 to 16384 pixels, or none")]
+    [InlineData("--mean", "0.5,0.5", "three numbers from 0 to 1")]
+    [InlineData("--mean", "0.5,0.5,a", "three numbers from 0 to 1")]
+    [InlineData("--mean", "127,127,127", "three numbers from 0 to 1")]
+    [InlineData("--std", "1,0,1", "three numbers above 0")]
+    [InlineData("--std", "1,NaN,1", "three numbers above 0")]
+    [InlineData("--arch", "resnet50", "deit_tiny_patch16_224")]
+    public async Task Values_are_checked_before_anything_is_read(string option, string value, string allowed) =>
+        await Refuses(
+            CommandLine.BadCommandLine, [$"{option} {value}: ", allowed], "eval", "absent.savit", "--data", "absent", option, value);
+
+    [Theory]
+    [InlineData("--batch", "0")]
+    [InlineData("--batch", "1,x")]
+    [InlineData("--batch", "1,")]
+    [InlineData("--batch", "2048")]
+    [InlineData("--threads", "0,1")]
+    [InlineData("--seconds", "0")]
+    public async Task Values_of_bench_are_checked(string option, string value) =>
+        await Refuses(CommandLine.BadCommandLine, [$"{option} {value}: "], "bench", "absent.savit", option, value);
+
+    [Theory]
+    [InlineData("--linear", "shift3", "dense, int8, shift, shift2 are allowed")]
+    [InlineData("--linear", "SHIFT", "dense, int8, shift, shift2 are allowed")]
+    [InlineData("--method", "best", "nearest, gptq are allowed")]
+    [InlineData("--calibrate-count", "0", "above 0")]
+    public async Task Values_of_reparameterize_are_checked(string option, string value, string allowed) =>
+        await Refuses(CommandLine.BadCommandLine, [$"{option} {value}: ", allowed], "reparameterize", "absent", "-o", "out", option, value);
+
+    [Theory]
+    [InlineData("needs --calibrate", "--method", "gptq")]
+    [InlineData("are for --method gptq", "--calibrate", "images")]
+    [InlineData("are for --method gptq", "--calibrate-count", "4")]
+    [InlineData("--linear dense", "--method", "gptq", "--calibrate", "images", "--linear", "dense")]
+    public async Task Options_that_do_not_go_together_are_refused(string named, params string[] options) =>
+        await Refuses(CommandLine.BadCommandLine, [named], ["reparameterize", Checkpoint(), "-o", Folder["out.savit"], .. options]);
+
+    [Theory]
+    [InlineData("--mean", "0.5,0.5,0.5")]
+    [InlineData("--std", "0.5,0.5,0.5")]
+    public async Task Mean_and_std_go_together(string option, string value) =>
+        await Refuses(CommandLine.BadCommandLine, ["--mean and --std go together"], "run", Checkpoint(), Image(), option, value);
+
+    [Theory]
+    [InlineData("--arch", "deit_tiny_patch16_224")]
+    [InlineData("--heads", "2")]
+    [InlineData("--crop", "48")]
+    public async Task Options_of_checkpoints_are_refused_for_packed_models(string option, string value)
+    {
+        var (model, image) = (Packed(), Image());
+        foreach (var args in (string[][])[
+            ["run", model, image], ["inspect", model], ["bench", model], ["eval", model, "--data", "d"],
+            ["compare", model, model, "--image", image],
+            ["reparameterize", model, "-o", Folder["out.savit"]]])
+            await Refuses(CommandLine.BadCommandLine, [option, model, "packed"], [.. args, option, value]);
+    }
+}

@@ -1,0 +1,167 @@
+using ShiftAddVit.Inference;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Models;
+using ShiftAddVit.Reparameterization;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Tests.Inference;
+
+/// <summary>
+/// Every layer's output against a scalar evaluation of the layer from what entered it, under every cap of the instruction set, so that
+/// a rounding that flips in one layer does not blur the next.
+/// </summary>
+public class LayerByLayerTests
+{
+    /// <summary>Floats: at most 1e-5 of the row's largest magnitude, for every backend fed the same quantised input.</summary>
+    const double Tolerance = 1e-5;
+
+    /// <summary>End to end one rounding that flips cascades: a logit may move by 5 % of the range of the logits.</summary>
+    const double LogitTolerance = 0.05;
+
+    public static TheoryData<KernelIsa, WeightFormat, bool> Cases
+    {
+        get
+        {
+            var data = new TheoryData<KernelIsa, WeightFormat, bool>();
+            foreach (var isa in Enum.GetValues<KernelIsa>())
+                foreach (var format in Enum.GetValues<WeightFormat>())
+                    foreach (var distilled in new[] { false, true }) data.Add(isa, format, distilled);
+            return data;
+        }
+    }
+
+    static VitGraph Model(WeightFormat format, bool distilled) =>
+        LinearPass.Apply(TinyModels.Create(TinyModels.Architecture with { DistillationToken = distilled }), format).Graph;
+
+    static CompiledModel Compile(VitGraph graph, KernelIsa isa) => CompiledModel.Compile(graph, new KernelRegistry(isa));
+
+    [Theory, MemberData(nameof(Cases))]
+    public void Every_layer_computes_what_its_definition_says(KernelIsa isa, WeightFormat format, bool distilled)
+    {
+        var graph = Model(format, distilled);
+        using var model = Compile(graph, isa);
+        var (seen, scalar) = (ActivationLog.Of(model, TinyModels.Images(graph.Architecture, 1)), new ScalarModel(graph));
+        AssertEmbedding(graph, seen);
+        var residual = seen[ActivationKind.Residual, "embed"];
+        for (var i = 0; i < graph.Blocks.Length; i++)
+        {
+            AssertBlock(graph.Blocks[i], scalar, seen, residual, seen[ActivationKind.Residual, $"blocks.{i}"]);
+            residual = seen[ActivationKind.Residual, $"blocks.{i}"];
+        }
+        AssertHeads(graph, scalar, seen, residual);
+    }
+
+    static void AssertEmbedding(VitGraph graph, ActivationLog seen)
+    {
+        var (embedding, width) = (graph.Embedding, graph.Architecture.Width);
+        double[] expected =
+        [
+            .. embedding.ClassToken.Memory.ToArray(), .. embedding.DistillationToken?.Memory.ToArray() ?? [],
+            .. ScalarModel.Linear(embedding.Projection, Input(seen, embedding.Projection)),
+        ];
+        AssertClose("embed", ScalarModel.Add(expected, Wide(embedding.Positions.Memory.ToArray())), seen[ActivationKind.Residual, "embed"], width);
+    }
+
+    static void AssertBlock(Block block, ScalarModel scalar, ActivationLog seen, float[] before, float[] after)
+    {
+        var (qkv, projection, fc1, fc2) = (block.Attention.Qkv, block.Attention.Projection, block.Mlp.Fc1, block.Mlp.Fc2);
+        AssertInput(seen, qkv, scalar.LayerNorm(block.Norm1, Wide(before)));
+        AssertInput(seen, projection, scalar.Attention(ScalarModel.Linear(qkv, Input(seen, qkv))));
+        var attended = ScalarModel.Add(Wide(before), ScalarModel.Linear(projection, Input(seen, projection)));
+        AssertInput(seen, fc1, scalar.LayerNorm(block.Norm2, attended));
+        AssertInput(seen, fc2, ScalarModel.Gelu(ScalarModel.Linear(fc1, Input(seen, fc1))));
+        AssertClose(fc2.Name, ScalarModel.Add(attended, ScalarModel.Linear(fc2, Input(seen, fc2))), after, projection.Weight.Outputs);
+    }
+
+    static void AssertHeads(VitGraph graph, ScalarModel scalar, ActivationLog seen, float[] residual)
+    {
+        var width = graph.Architecture.Width;
+        AssertInput(seen, graph.Head, scalar.LayerNorm(graph.Norm, Wide(residual[..width])));
+        var logits = ScalarModel.Linear(graph.Head, Input(seen, graph.Head));
+        if (graph.DistillationHead is { } second)
+        {
+            AssertInput(seen, second, scalar.LayerNorm(graph.Norm, Wide(residual[width..(2 * width)])));
+            logits = [.. ScalarModel.Add(logits, ScalarModel.Linear(second, Input(seen, second))).Select(sum => sum / 2)];
+        }
+        AssertClose("logits", logits, seen[ActivationKind.Logits, "logits"], logits.Length);
+    }
+
+    static float[] Input(ActivationLog seen, Linear layer) => seen[ActivationKind.LinearInput, layer.Name];
+
+    static void AssertInput(ActivationLog seen, Linear layer, double[] expected) =>
+        AssertClose(layer.Name, expected, Input(seen, layer), layer.Weight.Inputs);
+
+    static double[] Wide(float[] values) => [.. values.Select(value => (double)value)];
+
+    static void AssertClose(string what, double[] expected, float[] actual, int columns)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (var start = 0; start < expected.Length; start += columns)
+        {
+            var largest = expected[start..(start + columns)].Max(Math.Abs);
+            for (var i = start; i < start + columns; i++)
+                Assert.True(Math.Abs(expected[i] - actual[i]) <= Tolerance * largest, $"{what}: row {start / columns}: {expected[i]} {actual[i]}");
+        }
+    }
+
+    [Theory]
+    [InlineData(WeightFormat.F32), InlineData(WeightFormat.S8), InlineData(WeightFormat.P4), InlineData(WeightFormat.P4P4)]
+    public void Logits_agree_between_all_instruction_sets(WeightFormat format)
+    {
+        var graph = Model(format, distilled: false);
+        var image = TinyModels.Images(graph.Architecture, 1);
+        using var reference = Compile(graph, KernelIsa.Reference);
+        var expected = ActivationLog.Of(reference, image)[ActivationKind.Logits, "logits"];
+        foreach (var isa in Enum.GetValues<KernelIsa>())
+        {
+            using var model = Compile(graph, isa);
+            Assert.All(model.KernelNames, name => Assert.True(KernelName.TryParse(name, out var kernel) && kernel.Isa <= isa, name));
+            var logits = ActivationLog.Of(model, image)[ActivationKind.Logits, "logits"];
+            var allowed = format == WeightFormat.F32 ? Tolerance * expected.Max(MathF.Abs) : LogitTolerance * (expected.Max() - expected.Min());
+            Assert.InRange(Golden.GoldenFiles.MaxDifference(expected, logits), 0, allowed);
+        }
+    }
+
+    [Fact]
+    public unsafe void A_quantised_layer_gives_the_bits_of_the_contract_on_every_instruction_set()
+    {
+        var random = new Random(4);
+        foreach (var (m, n, k) in new[] { (1, 1, 1), (3, 17, 20), (24, 33, 37), (7, 65, 130) })
+            foreach (var format in new[] { WeightFormat.S8, WeightFormat.P4, WeightFormat.P4P4 })
+            {
+                var dense = new Tensor(new(n, k), TinyModels.Normal(random, n * k, 0.1f));
+                var layer = new Linear("x", LinearRole.Fc1, NearestQuantizer.Quantize(dense, format), new(new(n), TinyModels.Normal(random, n, 0.1f)));
+                var x = TinyModels.Normal(random, m * k, 1);
+                var expected = Bits(layer, x);
+                foreach (var isa in Enum.GetValues<KernelIsa>())
+                {
+                    using var compiled = new CompiledLinear(layer, new KernelRegistry(isa));
+                    using var scratch = new AlignedBuffer(compiled.ScratchBytes(m));
+                    var y = new float[m * n];
+                    fixed (float* px = x, py = y) compiled.Apply(px, m, py, scratch.Pointer);
+                    Assert.Equal(expected, y);
+                }
+            }
+    }
+
+    /// <summary>y[m,n] = (float)acc (sx sw[n]) + b[n], each operation rounded to float32 on its own.</summary>
+    static float[] Bits(Linear layer, float[] x)
+    {
+        var weight = (QuantizedWeight)layer.Weight;
+        var y = new List<float>();
+        foreach (var row in x.Chunk(weight.Inputs))
+        {
+            var (q, scale) = ScalarModel.Quantize(row);
+            var integers = new sbyte[weight.Inputs];
+            for (var n = 0; n < weight.Outputs; n++)
+            {
+                weight.Plane.DecodeRow(n, integers);
+                float sum = q.Zip(integers, (a, b) => a * b).Sum();
+                var factor = scale * weight.Scales.Values[n];
+                var product = sum * factor;
+                y.Add(product + layer.Bias!.Values[n]);
+            }
+        }
+        return [.. y];
+    }
+}
