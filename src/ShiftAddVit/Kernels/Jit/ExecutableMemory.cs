@@ -8,12 +8,30 @@ namespace ShiftAddVit.Kernels.Jit;
 /// </summary>
 static unsafe partial class ExecutableMemory
 {
+    static readonly Lazy<string?> LazyRefusal = new(Probe);
+
+    /// <summary>Why the system allows no executable memory; null when it does.</summary>
+    public static string? Refusal => LazyRefusal.Value;
+
     /// <summary>Places code in pages of its own and returns its address.</summary>
     /// <exception cref="Win32Exception">The system does not allow executable memory.</exception>
     public static nint Place(ReadOnlySpan<byte> code)
     {
         var length = (nuint)(code.Length + Environment.SystemPageSize - 1) & ~(nuint)(Environment.SystemPageSize - 1);
         return OperatingSystem.IsWindows() ? Windows.Place(code, length) : Posix.Place(code, length);
+    }
+
+    static string? Probe()
+    {
+        try
+        {
+            Place([0xC3]);
+            return null;
+        }
+        catch (Win32Exception error)
+        {
+            return $"the system allows no executable memory ({error.Message})";
+        }
     }
 
     static partial class Posix

@@ -16,6 +16,10 @@ sealed unsafe class VnniKernel(Operation op, NumberType weights) : IntegerKernel
 
     static readonly CodeCache<VnniTileKey> Code = new(key => new VnniTileEmitter(key).Emit());
 
+    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
+
+    public override bool CanRun => Missing is null;
+
     public override void Run(in IntegerOperands o)
     {
         var panelBytes = (nint)Packing.PanelBytes(o.K);
