@@ -20,7 +20,7 @@ var image = Directory.EnumerateFiles(validation).Where(file => !file.EndsWith(".
 
 var rows = new JsonArray();
 foreach (var (linear, method) in new[] { ("dense", "-"), ("int8", "nearest"), ("shift2", "nearest"), ("shift", "nearest"), ("shift", "gptq") })
-    rows.Add(Measure(linear, method));
+    rows.Add((JsonNode)Measure(linear, method));
 
 var doctor = Json(shiftadd, "doctor", "--json").Output;
 var result = new JsonObject

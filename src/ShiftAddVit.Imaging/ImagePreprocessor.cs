@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Immutable;
 using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Imaging;
@@ -12,9 +11,6 @@ namespace ShiftAddVit.Imaging;
 /// </summary>
 public sealed class ImagePreprocessor
 {
-    /// <summary>Largest side of a crop, in pixels.</summary>
-    public const int MaxCrop = 4096;
-
     const int Levels = 256;
 
     // [3, 256]: every level's value in each of the channels.
@@ -25,7 +21,7 @@ public sealed class ImagePreprocessor
     public ImagePreprocessor(Preprocessing preprocessing)
     {
         ArgumentNullException.ThrowIfNull(preprocessing);
-        Require(preprocessing);
+        preprocessing.Validate("image preparation");
         Preprocessing = preprocessing;
         _values = new float[RgbImage.Channels * Levels];
         for (var c = 0; c < RgbImage.Channels; c++)
@@ -103,18 +99,4 @@ public sealed class ImagePreprocessor
             for (int i = 0, at = c; i < plane.Length; i++, at += RgbImage.Channels) plane[i] = values[window[at]];
         }
     }
-
-    static void Require(Preprocessing p)
-    {
-        if (p.Crop is < 1 or > MaxCrop)
-            throw Messages.Error("preprocessing", $"crop {p.Crop} is out of range", $"1 to {MaxCrop} are allowed");
-        if (p.Resize is { } side && (side < p.Crop || side > ImageDecoder.MaxSide))
-            throw Messages.Error("preprocessing", $"resize {side} is out of range", $"{p.Crop} to {ImageDecoder.MaxSide} are allowed");
-        if (p.Mean.IsDefault || p.Mean.Length != RgbImage.Channels || p.Mean.Any(m => !float.IsFinite(m)))
-            throw Messages.Error("preprocessing", $"mean {Text(p.Mean)} cannot be used", "three finite numbers are needed");
-        if (p.Std.IsDefault || p.Std.Length != RgbImage.Channels || p.Std.Any(s => !(s > 0 && float.IsFinite(s))))
-            throw Messages.Error("preprocessing", $"std {Text(p.Std)} cannot be used", "three positive numbers are needed");
-    }
-
-    static string Text(ImmutableArray<float> values) => $"({(values.IsDefault ? "" : string.Join(", ", values))})";
 }

@@ -13,8 +13,8 @@ namespace ShiftAddVit.Kernels;
 public sealed class KernelRegistry
 {
     /// <summary>
-    /// Best first. Byte dot products do four products a lane, the portable pairs two with two instructions. Width orders the portable rows: on the Zen 4 core measured, 512 bits were as fast as 256 or faster on all shapes but one, and
-    /// twice as fast as 128. The reference, which runs everywhere and defines the result, is last.
+    /// Best first. A byte dot product does four products a lane, the portable pairs two in two instructions. Width orders the portable rows:
+    /// wider vectors do the same with fewer instructions. The reference, which runs everywhere and defines the result, is last.
     /// </summary>
     static ImmutableArray<Kernel> Create() =>
     [

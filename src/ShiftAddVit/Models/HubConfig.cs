@@ -16,11 +16,18 @@ namespace ShiftAddVit.Models;
 /// <param name="Resize">Length of the short side, in pixels.</param>
 /// <param name="Crop">Side of the crop, in pixels.</param>
 /// <param name="ClassNames">A name for each class, or empty.</param>
+/// <param name="OtherPreparation">Whether the files ask for a preparation of images that this library does not offer.</param>
 public sealed record HubConfig(
     string? Architecture = null, int? Heads = null, float? LayerNormEpsilon = null, ImmutableArray<float>? Mean = null,
-    ImmutableArray<float>? Std = null, int? Resize = null, int? Crop = null, ImmutableArray<string> ClassNames = default)
+    ImmutableArray<float>? Std = null, int? Resize = null, int? Crop = null, ImmutableArray<string> ClassNames = default,
+    bool OtherPreparation = false)
 {
     const long MaxFileLength = 16 << 20;
+
+    /// <summary>The code of bicubic interpolation in Hugging Face's files, which is Pillow's.</summary>
+    const int PillowBicubic = 3;
+
+    const double LevelScale = 1 / 255.0;
 
     /// <summary>Whether the checkpoint has a name that hubs give: <c>model.safetensors</c> or <c>pytorch_model.bin</c>.</summary>
     public static bool AppliesTo(string checkpointPath) => Path.GetFileName(checkpointPath) is "model.safetensors" or "pytorch_model.bin";
@@ -67,10 +74,14 @@ public sealed record HubConfig(
             Crop = crop,
             Resize = crop is { } side && Find(timm, "crop_pct") is { } fraction ? (int)Math.Floor(side / fraction.GetDouble()) : null,
             ClassNames = Find(root, "id2label") is { } labels ? Labels(labels) : [],
+            OtherPreparation = !Is(timm, "interpolation", "bicubic") || !Is(timm, "crop_mode", "center"),
         };
     }
 
-    /// <summary>Hugging Face: image_mean, image_std, size and crop_size; without a centre crop the image is resized to the crop.</summary>
+    /// <summary>
+    /// Hugging Face: image_mean, image_std, size and crop_size. Other interpolations (bilinear where the file does not say), images squashed to
+    /// a square without a crop, and steps left out are another preparation than this library's.
+    /// </summary>
     static HubConfig FromPreprocessor(HubConfig before, JsonElement root)
     {
         var resize = Find(root, "size") is { } size ? Side(size) : null;
@@ -80,9 +91,16 @@ public sealed record HubConfig(
             Mean = Floats(root, "image_mean") ?? before.Mean,
             Std = Floats(root, "image_std") ?? before.Std,
             Resize = resize ?? before.Resize,
-            Crop = (crops && Find(root, "crop_size") is { } crop ? Side(crop) : resize) ?? before.Crop,
+            Crop = (crops && Find(root, "crop_size") is { } crop ? Side(crop) : null) ?? before.Crop,
+            OtherPreparation = !crops || Find(root, "resample")?.GetInt32() != PillowBicubic
+                || IsOff(root, "do_resize") || IsOff(root, "do_rescale") || IsOff(root, "do_normalize")
+                || (Find(root, "rescale_factor") is { } factor && Math.Abs(factor.GetDouble() - LevelScale) > 1e-6),
         };
     }
+
+    static bool Is(JsonElement element, string name, string value) => Find(element, name) is not { } found || found.GetString() == value;
+
+    static bool IsOff(JsonElement element, string name) => Find(element, name) is { } found && !found.GetBoolean();
 
     static JsonElement? Find(JsonElement element, string name) =>
         element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;

@@ -21,14 +21,21 @@ public sealed record Preprocessing(int? Resize, int Crop, ImmutableArray<float> 
     /// <summary>One half for each channel: mean and standard deviation of the ViT releases by Google, which see -1..1.</summary>
     public static ImmutableArray<float> Half { get; } = [0.5f, 0.5f, 0.5f];
 
+    /// <summary>Largest side of a crop, in pixels.</summary>
+    public const int MaxCrop = 4096;
+
+    /// <summary>Largest short side that an image is resized to, in pixels.</summary>
+    public const int MaxResize = 16384;
+
     /// <summary>Checks the numbers.</summary>
     /// <param name="source">What to name in the error: a file or an option.</param>
-    /// <param name="imageSize">The side of the model's input, which the crop must have.</param>
+    /// <param name="imageSize">The side of the model's input, which the crop must have; null where no model is known.</param>
     /// <exception cref="ShiftAddVitException">They cannot be used; the message says which and what is allowed.</exception>
-    public void Validate(string source, int imageSize)
+    public void Validate(string source, int? imageSize = null)
     {
-        Require(Crop == imageSize, $"crop {Crop} where the model's image size is {imageSize}");
-        Require(Resize is null || (Resize >= Crop && Resize <= 16384), $"resize {Resize}; allowed: {Crop}..16384");
+        Require(Crop is > 0 and <= MaxCrop, $"crop {Crop}; allowed: 1..{MaxCrop}");
+        Require(imageSize is null || Crop == imageSize, $"crop {Crop} where the model's image size is {imageSize}");
+        Require(Resize is null || (Resize >= Crop && Resize <= MaxResize), $"resize {Resize}; allowed: {Crop}..{MaxResize}");
         Require(!Mean.IsDefault && Mean.Length == 3 && Mean.All(float.IsFinite), "mean: three finite numbers are needed");
         Require(!Std.IsDefault && Std.Length == 3 && Std.All(std => float.IsFinite(std) && std > 0), "std: three positive numbers are needed");
 
@@ -39,7 +46,8 @@ public sealed record Preprocessing(int? Resize, int Crop, ImmutableArray<float> 
     }
 
     internal static ShiftAddVitException Unknown(string source) =>
-        new($"{source}: the checkpoint does not say how its images are to be prepared; name its architecture (--arch) or give --mean and --std");
+        new($"{source}: nothing says, in a form that is supported (short side resized by bicubic, centre crop, mean and std), how its images are to be"
+            + " prepared; name its architecture (--arch) or give --mean and --std");
 
     /// <inheritdoc/>
     public bool Equals(Preprocessing? other) =>

@@ -20,7 +20,7 @@ static class PreprocessingInference
         string source, int imageSize, LoadOptions options, KnownArchitecture? named, HubConfig config, KnownArchitecture? fileNamed)
     {
         if (options.Mean is null != options.Std is null) throw new ShiftAddVitException("--mean and --std go together: give both or neither");
-        var recipe = named?.Preprocessing ?? FromHub(config) ?? fileNamed?.Preprocessing;
+        var recipe = named?.Preprocessing ?? (config.OtherPreparation ? null : FromHub(config) ?? fileNamed?.Preprocessing);
         if (options is { Mean: { } mean, Std: { } std }) recipe = (recipe ?? Usual(imageSize)) with { Mean = mean, Std = std };
         var preprocessing = recipe is null ? null : Scale(recipe, imageSize);
         preprocessing?.Validate(source, imageSize);

@@ -88,7 +88,7 @@ public sealed record VitArchitecture(
     /// <exception cref="ShiftAddVitException">They do not; the message says which and what is allowed.</exception>
     public void Validate(string source)
     {
-        Require(ImageSize is > 0 and <= 4096, $"image size {ImageSize}; allowed: 1..4096");
+        Require(ImageSize is > 0 and <= Preprocessing.MaxCrop, $"image size {ImageSize}; allowed: 1..{Preprocessing.MaxCrop}");
         Require(PatchSize is > 0 and <= 256, $"patch size {PatchSize}; allowed: 1..256");
         Require(ImageSize % PatchSize == 0, $"image size {ImageSize} is not a multiple of the patch size {PatchSize}");
         Require(Width is > 0 and <= 8192, $"width {Width}; allowed: 1..8192");

@@ -68,11 +68,27 @@ public sealed class HubConfigTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{"size": {"height": 32, "width": 32}, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}""", 32)]
-    [InlineData("""{"size": 40, "crop_size": 32, "do_center_crop": true, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}""", 40)]
-    [InlineData("""{"size": {"shortest_edge": 36}, "crop_size": {"height": 32, "width": 32}, "do_center_crop": true, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}""", 36)]
+    [InlineData("""{"size": {"height": 32, "width": 32}, "resample": 3, "crop_size": 32, "do_center_crop": true, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}""", 32)]
+    [InlineData("""{"size": 40, "resample": 3, "crop_size": 32, "do_center_crop": true, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}""", 40)]
+    [InlineData("""{"size": {"shortest_edge": 36}, "resample": 3, "rescale_factor": 0.00392156862745098, "crop_size": {"height": 32, "width": 32}, "do_center_crop": true, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}""", 36)]
     public void The_layouts_of_a_Hugging_Face_preprocessor_tell_the_sides(string json, int resize) =>
         Assert.Equal(new(resize, 32, [0.1f, 0.2f, 0.3f], [0.4f, 0.5f, 0.6f]), VitLoader.Load(Hub(HuggingFace, json)).Preprocessing);
+
+    [Theory]
+    [InlineData(""" "resample": 2, "do_center_crop": true """), InlineData(""" "do_center_crop": true """), InlineData(""" "resample": 3 """)]
+    [InlineData(""" "resample": 3, "do_center_crop": true, "do_normalize": false """)]
+    [InlineData(""" "resample": 3, "do_center_crop": true, "do_resize": false """)]
+    [InlineData(""" "resample": 3, "do_center_crop": true, "rescale_factor": 0.0078 """)]
+    public void A_preparation_that_is_not_offered_counts_as_unknown(string members)
+    {
+        var json = $$"""{"size": 40, "crop_size": 32, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], {{members}}}""";
+        Assert.Null(VitLoader.Load(Hub(HuggingFace, json)).Preprocessing);
+    }
+
+    [Theory]
+    [InlineData("""{"pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": [3, 32, 32], "interpolation": "bilinear"}}""")]
+    [InlineData("""{"pretrained_cfg": {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": [3, 32, 32], "crop_mode": "squash"}}""")]
+    public void Another_interpolation_or_crop_of_timm_counts_as_unknown(string json) => Assert.Null(VitLoader.Load(Hub(json)).Preprocessing);
 
     [Fact]
     public void Class_names_of_the_caller_come_first() =>

@@ -66,7 +66,7 @@ public sealed class PreprocessingInferenceTests : IDisposable
     {
         var path = File("vit_tiny_patch16_224/model.safetensors");
         System.IO.File.WriteAllText(_folder["vit_tiny_patch16_224/preprocessor_config.json"],
-            """{"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "size": 32}""");
+            """{"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6], "size": 32, "crop_size": 32, "do_center_crop": true, "resample": 3}""");
         Assert.Equal(new(32, 32, SomeMean, SomeStd), VitLoader.Load(path).Preprocessing);
         Assert.Equal(Preprocessing.ImageNetMean, VitLoader.Load(path, new(Architecture: "deit_tiny_patch16_224")).Preprocessing!.Mean);
     }
