@@ -20,12 +20,12 @@ public sealed record Knob(string Name, string Allowed, string Default, string Pu
 public static class Knobs
 {
     /// <summary>The names that <see cref="MaxIsa"/> can take, narrowest first.</summary>
-    internal static ImmutableArray<string> IsaNames { get; } = ["reference", "vector128", "vector256", "vector512"];
+    internal static ImmutableArray<string> IsaNames { get; } = ["reference", "vector128", "vector256", "vector512", "avx512vnni"];
 
     /// <summary>The most threads that commands take.</summary>
     public const int MaxThreads = 1024;
 
-    static readonly Knob MaxIsaKnob = new("SHIFTADD_MAX_ISA", string.Join('|', IsaNames), "vector512",
+    static readonly Knob MaxIsaKnob = new("SHIFTADD_MAX_ISA", string.Join('|', IsaNames), "avx512vnni",
         "Caps the instruction sets that kernels are chosen from.");
 
     static readonly Knob KernelKnob = new("SHIFTADD_KERNEL", "names of registered kernels, separated by commas", "",
@@ -34,8 +34,11 @@ public static class Knobs
     static readonly Knob ThreadsKnob = new("SHIFTADD_THREADS", $"1 to {MaxThreads}", "one a processor",
         "The number of threads that commands use unless told otherwise.");
 
+    static readonly Knob DumpKnob = new("SHIFTADD_DUMP_CODE", "a folder", "",
+        "Writes generated machine code there, one file a function, for a disassembler.");
+
     /// <summary>All of them, in the order of the documentation.</summary>
-    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob];
+    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob, DumpKnob];
 
     /// <summary>The widest instruction set kernels may use: reference, vector128, vector256 or vector512.</summary>
     /// <exception cref="ShiftAddVitException">The variable holds anything else.</exception>
@@ -51,6 +54,9 @@ public static class Knobs
     /// <summary>The names of the kernels to force; the registry checks them.</summary>
     public static ImmutableArray<string> ForcedKernels =>
         [.. (KernelKnob.Value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+
+    /// <summary>The folder that generated code is written to; null for none.</summary>
+    public static string? DumpCode => DumpKnob.Value;
 
     /// <summary>The number of threads that commands use by default.</summary>
     /// <exception cref="ShiftAddVitException">The variable does not hold a whole number from 1 to <see cref="MaxThreads"/>.</exception>

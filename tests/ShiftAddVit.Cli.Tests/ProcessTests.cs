@@ -5,7 +5,7 @@ public class ProcessTests : CommandTests
     [Theory]
     [InlineData("SHIFTADD_THREADS", "many", "1 to 1024")]
     [InlineData("SHIFTADD_THREADS", "0", "1 to 1024")]
-    [InlineData("SHIFTADD_MAX_ISA", "avx9", "reference|vector128|vector256|vector512")]
+    [InlineData("SHIFTADD_MAX_ISA", "avx9", "reference|vector128|vector256|vector512|avx512vnni")]
     [InlineData("SHIFTADD_KERNEL", "MatShift", "MatShift_U8P4I32_1x1_Reference")]
     public async Task A_wrong_knob_is_bad_input(string knob, string value, string allowed)
     {

@@ -23,8 +23,8 @@ public class KnobsTests
     }
 
     [Theory]
-    [InlineData(null, "vector512")]
-    [InlineData(" ", "vector512")]
+    [InlineData(null, "avx512vnni")]
+    [InlineData(" ", "avx512vnni")]
     [InlineData("vector128", "vector128")]
     [InlineData("reference", "reference")]
     public void The_cap_has_a_default(string? value, string expected) =>
@@ -34,7 +34,7 @@ public class KnobsTests
     [InlineData("avx512")]
     [InlineData("Vector128")]
     public void A_wrong_cap_is_refused(string value) => With("SHIFTADD_MAX_ISA", value, () =>
-        Assert.Equal($"SHIFTADD_MAX_ISA={value}: not allowed; reference|vector128|vector256|vector512",
+        Assert.Equal($"SHIFTADD_MAX_ISA={value}: not allowed; reference|vector128|vector256|vector512|avx512vnni",
             Assert.Throws<ShiftAddVitException>(() => Knobs.MaxIsa).Message));
 
     [Theory]

@@ -29,7 +29,7 @@ public sealed unsafe class Session : IDisposable
         var attended = _arena.Plan<float>(rows * a.Width);
 
         _steps.Add((new EmbedStep(_context, _tokens), null));
-        for (var i = 0; i < model.Blocks.Length; i++) AddBlock(model.Blocks[i], $"blocks.{i}", wide, attended);
+        for (var i = 0; i < model.Blocks.Length; i++) AddBlock(model.Blocks[i], i, wide, attended);
         _steps.Add((new HeadStep(_context, _tokens, _logits), null));
         _context.PlanScratch(_steps.Select(entry => entry.Step));
         try
@@ -111,13 +111,18 @@ public sealed unsafe class Session : IDisposable
         _arena.Dispose();
     }
 
-    void AddBlock(CompiledBlock block, string name, Region wide, Region attended)
+    /// <summary>
+    /// The heads read the prefix tokens only. Of the others the last block needs keys and values, and an observer wants to see them.
+    /// </summary>
+    void AddBlock(CompiledBlock block, int index, Region wide, Region attended)
     {
-        _steps.Add((new LinearStep(_context, block.Qkv, block.Norm1, Epilogue.Store, _tokens, wide), null));
-        _steps.Add((new AttentionStep(_context, wide, attended), null));
-        _steps.Add((new LinearStep(_context, block.Projection, null, Epilogue.AddResidual, attended, _tokens), null));
-        _steps.Add((new LinearStep(_context, block.Fc1, block.Norm2, Epilogue.Gelu, _tokens, wide), null));
-        _steps.Add((new LinearStep(_context, block.Fc2, null, Epilogue.AddResidual, wide, _tokens), name));
+        var (a, isLast) = (_context.Model.Architecture, index == _context.Model.Blocks.Length - 1);
+        var read = isLast && _context.Options.Observer is null ? a.PrefixTokens : a.Tokens;
+        _steps.Add((new LinearStep(_context, block.Qkv, block.Norm1, Epilogue.Store, _tokens, wide, a.Tokens), null));
+        _steps.Add((new AttentionStep(_context, wide, attended, read), null));
+        _steps.Add((new LinearStep(_context, block.Projection, null, Epilogue.AddResidual, attended, _tokens, read), null));
+        _steps.Add((new LinearStep(_context, block.Fc1, block.Norm2, Epilogue.Gelu, _tokens, wide, read), null));
+        _steps.Add((new LinearStep(_context, block.Fc2, null, Epilogue.AddResidual, wide, _tokens, read), $"blocks.{index}"));
     }
 
     void Run(Step step, string? residual)

@@ -12,7 +12,10 @@ abstract class Kernel(KernelName name, string schedule, PackFormat packing)
     public PackFormat Packing { get; } = packing;
 
     /// <summary>What this machine lacks, or null: without it a kernel gives the same result, slowly.</summary>
-    public string? Missing => Name.Isa.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
+    public virtual string? Missing => Name.Isa.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
+
+    /// <summary>Whether it can run here at all, if slowly: portable vectors can anywhere.</summary>
+    public virtual bool CanRun => true;
 
     /// <summary>Bytes of scratch memory, aligned to 64, that a call with K inputs needs. One call at a time may use it.</summary>
     public virtual int ScratchBytes(int k) => 0;

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using ShiftAddVit.Kernels.Jit;
 
 namespace ShiftAddVit.Kernels;
 
@@ -16,6 +17,9 @@ public enum KernelIsa
 
     /// <summary>Portable C# vectors of 512 bits.</summary>
     Vector512,
+
+    /// <summary>Generated x86-64 code with byte dot products on 512-bit registers.</summary>
+    Avx512Vnni,
 }
 
 /// <summary>What this machine has.</summary>
@@ -23,9 +27,10 @@ static class KernelIsaSupport
 {
     extension(KernelIsa isa)
     {
-        /// <summary>Whether the runtime turns operations of this width into single instructions here.</summary>
+        /// <summary>Whether the instructions are there: for portable vectors, whether an operation is one of them.</summary>
         public bool IsAccelerated => isa switch
         {
+            KernelIsa.Avx512Vnni => CpuFeatures.Avx512Vnni,
             KernelIsa.Vector512 => Vector512.IsHardwareAccelerated,
             KernelIsa.Vector256 => Vector256.IsHardwareAccelerated,
             KernelIsa.Vector128 => Vector128.IsHardwareAccelerated,

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ShiftAddVit.Kernels.Jit;
 using ShiftAddVit.Kernels.Portable;
 using ShiftAddVit.Kernels.Reference;
 using ShiftAddVit.Tensors;
@@ -12,11 +13,14 @@ namespace ShiftAddVit.Kernels;
 public sealed class KernelRegistry
 {
     /// <summary>
-    /// Best first. Width orders the portable rows: wider vectors do the same with fewer instructions. The reference, which runs everywhere and
-    /// defines the result, is last.
+    /// Best first. A byte dot product does four products a lane, the portable pairs two in two instructions. Width orders the portable rows:
+    /// wider vectors do the same with fewer instructions. The reference, which runs everywhere and defines the result, is last.
     /// </summary>
     static ImmutableArray<Kernel> Create() =>
     [
+        new VnniKernel(Operation.MatShift, NumberType.P4),
+        new VnniKernel(Operation.MatShift, NumberType.P4P4),
+        new VnniKernel(Operation.MatMul, NumberType.S8),
         .. Portable<IntegerLanes512, FloatLanes512>(KernelIsa.Vector512),
         .. Portable<IntegerLanes256, FloatLanes256>(KernelIsa.Vector256),
         .. Portable<IntegerLanes128, FloatLanes128>(KernelIsa.Vector128),
@@ -53,7 +57,7 @@ public sealed class KernelRegistry
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
-        Rows = new(Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsAccelerated));
+        Rows = new(Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa <= KernelIsa.Vector512 && isa.IsAccelerated));
     }
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>

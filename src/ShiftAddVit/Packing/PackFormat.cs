@@ -1,10 +1,12 @@
+using System.Runtime.InteropServices;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Packing;
 
 /// <summary>
 /// The order in which a kernel wants its weights [N,K]: panels of Nr outputs, in each panel groups of consecutive inputs, that is
-/// [ceil(N / Nr)][ceil(K / KGroup)][Nr][KGroup] elements. Outputs beyond N and inputs beyond K are 0. Bound to a kernel, never saved.
+/// [ceil(N / Nr)][ceil(K / KGroup)][Nr][KGroup] elements. Outputs beyond N and inputs beyond K are 0. A panel may begin with the values
+/// that its accumulators start at. Bound to a kernel, never saved.
 /// </summary>
 public sealed record PackFormat
 {
@@ -14,18 +16,25 @@ public sealed record PackFormat
     /// </summary>
     public const int MaxInputs = 66_000;
 
+    /// <summary>The unsigned byte that stands for the activation 0.</summary>
+    const int ZeroPoint = 128;
+
     /// <summary>Describes an order.</summary>
     /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
     /// <param name="nr">Outputs in a panel.</param>
     /// <param name="kGroup">Consecutive inputs of one output that lie together.</param>
+    /// <param name="accumulatorStarts">
+    /// Whether a panel of S8 begins with Nr int32, -128 * SUM_k w: where SUM w * q starts so that it ends as SUM w * (q - 128).
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 has an odd group, or F32 not a group of 1.</exception>
-    public PackFormat(WeightFormat element, int nr, int kGroup)
+    public PackFormat(WeightFormat element, int nr, int kGroup, bool accumulatorStarts = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(kGroup, 1);
         if (element == WeightFormat.F32) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup, 1);
         if (element == WeightFormat.P4) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup % 2, 0, nameof(kGroup));
-        (Element, Nr, KGroup) = (element, nr, kGroup);
+        if (accumulatorStarts) ArgumentOutOfRangeException.ThrowIfNotEqual(element, WeightFormat.S8);
+        (Element, Nr, KGroup, AccumulatorStarts) = (element, nr, kGroup, accumulatorStarts);
     }
 
     /// <summary>What one element is.</summary>
@@ -37,10 +46,15 @@ public sealed record PackFormat
     /// <summary>Consecutive inputs of one output that lie together.</summary>
     public int KGroup { get; }
 
+    /// <summary>Whether a panel begins with the values that its accumulators start at.</summary>
+    public bool AccumulatorStarts { get; }
+
+    int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
+
     int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, _ => 8 };
 
     /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
-    public long PanelBytes(int k) => (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
+    public long PanelBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
 
     /// <summary>Bytes of all packed weights [N,K].</summary>
     public long ByteLength(int n, int k) => (n + Nr - 1) / Nr * PanelBytes(k);
@@ -131,12 +145,22 @@ public sealed record PackFormat
     /// <summary>Places the elements of output <paramref name="n"/>; the nibbles of P4 are filled from the low one.</summary>
     void PackRow(ReadOnlySpan<sbyte> row, int n, Span<byte> packed)
     {
-        var first = (long)n / Nr * Groups(row.Length) * Nr + n % Nr;
+        var panelBytes = (int)PanelBytes(row.Length);
+        var panel = packed.Slice(n / Nr * panelBytes, panelBytes);
+        var elements = panel[StartBytes..];
         for (var k = 0; k < row.Length; k++)
         {
-            var index = (first + (long)(k / KGroup) * Nr) * KGroup + k % KGroup;
-            if (BitsPerElement == 8) packed[(int)index] = (byte)row[k];
-            else packed[(int)(index >> 1)] |= (byte)(row[k] << ((int)index & 1) * 4);
+            var index = (k / KGroup * Nr + n % Nr) * KGroup + k % KGroup;
+            if (BitsPerElement == 8) elements[index] = (byte)row[k];
+            else elements[index >> 1] |= (byte)(row[k] << (index & 1) * 4);
         }
+        if (AccumulatorStarts) MemoryMarshal.Cast<byte, int>(panel[..StartBytes])[n % Nr] = -ZeroPoint * Sum(row);
+    }
+
+    static int Sum(ReadOnlySpan<sbyte> row)
+    {
+        var sum = 0;
+        foreach (var value in row) sum += value;
+        return sum;
     }
 }

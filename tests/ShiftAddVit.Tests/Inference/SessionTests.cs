@@ -137,6 +137,17 @@ public class SessionTests
             Assert.All(Run(model, Enumerable.Repeat(value, ImageLength).ToArray(), 1), logit => Assert.True(float.IsFinite(logit)));
     }
 
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public void What_the_heads_do_not_read_is_left_out_without_a_trace(bool distilled)
+    {
+        // An observer sees the whole last block, so that nothing of it is left out.
+        using var model = Model(distilled: distilled);
+        using var whole = model.CreateSession(new() { MaxBatch = Batch, Observer = (in _) => { } });
+        using var pruned = model.CreateSession(new() { MaxBatch = Batch, Threads = 2 });
+        Assert.Equal(whole.Run(Images, Batch), pruned.Run(Images, Batch));
+    }
+
     [Fact]
     public void A_session_that_is_running_refuses_to_run()
     {

@@ -3,16 +3,20 @@ using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
-/// <summary>Every kernel that the registry knows, those that this machine only emulates included.</summary>
+/// <summary>Every kernel that the registry knows and this machine can run, those that it only emulates included.</summary>
 static class KernelRows
 {
-    static readonly KernelRegistry Registry = new(KernelIsa.Vector512);
+    static readonly KernelRegistry Registry = new(KernelIsa.Avx512Vnni);
 
-    public static TheoryData<string> Integer => [.. Registry.Kernels.OfType<IntegerKernel>().Select(kernel => kernel.Name.ToString())];
+    public static TheoryData<string> Integer => Names<IntegerKernel>();
 
-    public static TheoryData<string> Float => [.. Registry.Kernels.OfType<FloatKernel>().Select(kernel => kernel.Name.ToString())];
+    public static TheoryData<string> Float => Names<FloatKernel>();
 
-    public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>()];
+    /// <summary>What row operations are written for.</summary>
+    public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>().Where(isa => isa <= KernelIsa.Vector512)];
+
+    static TheoryData<string> Names<T>() where T : Kernel =>
+        [.. Registry.Kernels.OfType<T>().Where(kernel => kernel.CanRun).Select(kernel => kernel.Name.ToString())];
 
     public static Kernel Find(string name) => Registry.Kernels.Single(kernel => kernel.Name.ToString() == name);
 

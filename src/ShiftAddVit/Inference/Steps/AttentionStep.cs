@@ -3,7 +3,7 @@ using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference.Steps;
 
-/// <summary>out[i,h] = SUM_j softmax_j(q_i . k_j / sqrt(D)) v_j for each head h, in float32.</summary>
+/// <summary>out[i,h] = SUM_j softmax_j(q_i . k_j / sqrt(D)) v_j for each head h and the first tokens i of each image, in float32.</summary>
 sealed unsafe class AttentionStep : Step
 {
     /// <summary>Parts a thread gets on average, so that uneven ones even out.</summary>
@@ -12,19 +12,21 @@ sealed unsafe class AttentionStep : Step
     readonly Region _qkv;
     readonly Region _output;
     readonly FloatKernel _kernel;
+    readonly int _queries;
 
     /// <param name="context">The session.</param>
     /// <param name="qkv">[B*N,3C]: queries, keys, values, each head by head.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
-    public AttentionStep(StepContext context, Region qkv, Region output) : base(context) =>
-        (_qkv, _output, _kernel) = (qkv, output, context.Model.Registry.Float);
+    /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
+    public AttentionStep(StepContext context, Region qkv, Region output, int queries) : base(context) =>
+        (_qkv, _output, _kernel, _queries) = (qkv, output, context.Model.Registry.Float, queries);
 
     VitArchitecture Architecture => Context.Model.Architecture;
 
     /// <summary>Pieces that the queries of one head are cut into; each packs keys and values anew, which costs 1/N of the products.</summary>
     int Pieces => Context.Options.Threads == 1
         ? 1
-        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Architecture.Heads), 1, RowParts(Architecture.Tokens));
+        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Architecture.Heads), 1, RowParts(_queries));
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
@@ -49,8 +51,8 @@ sealed unsafe class AttentionStep : Step
         var values = (float*)(scratch + KeyBytes);
         PackKeysAndValues(queries + c, queries + 2 * c, keys, values);
 
-        var end = (int)((long)n * (piece + 1) / Pieces);
-        for (var row = (int)((long)n * piece / Pieces); row < end; row += RowsPerPart)
+        var end = (int)((long)_queries * (piece + 1) / Pieces);
+        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += RowsPerPart)
             Attend(queries + (long)row * 3 * c, Math.Min(RowsPerPart, end - row), keys, values, output + (long)row * c, scratch + KeyBytes + ValueBytes);
     }
 

@@ -13,12 +13,13 @@ enum Epilogue
     AddResidual,
 }
 
-/// <summary>out = epilogue(linear(norm(in))), row by row; the norm may be absent.</summary>
+/// <summary>out = epilogue(linear(norm(in))) for the first tokens of each image, row by row; the norm may be absent.</summary>
 sealed unsafe class LinearStep : Step
 {
     readonly CompiledLinear _linear;
     readonly CompiledNorm? _norm;
     readonly Epilogue _epilogue;
+    readonly int _tokens;
     readonly Region _input;
     readonly Region _output;
     readonly Tap _tap;
@@ -29,16 +30,21 @@ sealed unsafe class LinearStep : Step
     /// <param name="epilogue">What becomes of the output.</param>
     /// <param name="input">[B*N,K].</param>
     /// <param name="output">[B*N,N'].</param>
-    public LinearStep(StepContext context, CompiledLinear linear, CompiledNorm? norm, Epilogue epilogue, Region input, Region output)
+    /// <param name="tokens">How many tokens of each image: all, or the prefix tokens.</param>
+    public LinearStep(
+        StepContext context, CompiledLinear linear, CompiledNorm? norm, Epilogue epilogue, Region input, Region output, int tokens)
         : base(context)
     {
-        (_linear, _norm, _epilogue, _input, _output) = (linear, norm, epilogue, input, output);
+        (_linear, _norm, _epilogue, _input, _output, _tokens) = (linear, norm, epilogue, input, output, tokens);
         _tap = new(context, linear.Name, linear.Inputs, context.Options.MaxBatch * context.Model.Architecture.Tokens);
     }
 
     int Rows => Context.Batch * Context.Model.Architecture.Tokens;
 
-    public override int Parts => RowParts(Rows);
+    /// <summary>All tokens are cut without regard to images; a few of each image are a part of their own.</summary>
+    bool AllTokens => _tokens == Context.Model.Architecture.Tokens;
+
+    public override int Parts => AllTokens ? RowParts(Rows) : Context.Batch;
 
     public override long ScratchBytes => NormBytes + OutputBytes + _linear.ScratchBytes(RowsPerPart);
 
@@ -48,8 +54,8 @@ sealed unsafe class LinearStep : Step
 
     public override void Execute(int part, int thread)
     {
-        var first = part * RowsPerPart;
-        var count = Math.Min(RowsPerPart, Rows - first);
+        var first = part * (AllTokens ? RowsPerPart : Context.Model.Architecture.Tokens);
+        var count = AllTokens ? Math.Min(RowsPerPart, Rows - first) : _tokens;
         var scratch = Context.Scratch(thread);
         var x = Normed(Context.Arena.Pointer<float>(_input) + (long)first * _linear.Inputs, count, (float*)scratch);
         _tap.Keep(x, first, count);

@@ -1,0 +1,16 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace ShiftAddVit.Kernels.Jit;
+
+/// <summary>
+/// Instructions that .NET has no intrinsic for, read from CPUID. The runtime's own checks come first: they vouch for the operating
+/// system's support of the registers and honour the runtime's switches.
+/// </summary>
+static class CpuFeatures
+{
+    const int ExtendedFeatures = 7;
+    const int Avx512VnniBit = 11;
+
+    /// <summary>VPDPBUSD on 512-bit registers.</summary>
+    public static bool Avx512Vnni { get; } = Avx512BW.IsSupported && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512VnniBit)) != 0;
+}
