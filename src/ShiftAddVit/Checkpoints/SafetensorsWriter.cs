@@ -23,7 +23,9 @@ public static class SafetensorsWriter
     /// <param name="tensors">Names and values; finite.</param>
     /// <param name="metadata">Text to keep beside them; null for none.</param>
     /// <param name="elementType">F64, F32, F16 or BF16, for every tensor; rounded to nearest even where it is narrower than float32.</param>
-    /// <exception cref="ArgumentException">The type is an integer type; a name occurs twice, is <c>__metadata__</c> or not Unicode; there are too many.</exception>
+    /// <exception cref="ArgumentException">
+    /// The type is an integer type; a name occurs twice, is <c>__metadata__</c> or not Unicode; there are too many.
+    /// </exception>
     /// <exception cref="ShiftAddVitException">
     /// A value is not finite or lies beyond the range of the type, or the file cannot be written.
     /// </exception>

@@ -36,5 +36,7 @@ public readonly ref struct Activation(ActivationKind kind, string name, int colu
     public int Rows => Values.Length / Columns;
 }
 
-/// <summary>Sees the activations of a forward pass, in order, on the thread that called <see cref="Session.Run(ReadOnlySpan{float}, int, Span{float})"/>.</summary>
+/// <summary>
+/// Sees the activations of a forward pass, in order, on the thread that called <see cref="Session.Run(ReadOnlySpan{float}, int, Span{float})"/>.
+/// </summary>
 public delegate void ActivationObserver(in Activation activation);

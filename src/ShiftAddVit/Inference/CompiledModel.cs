@@ -96,7 +96,8 @@ public sealed class CompiledModel : IDisposable
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry));
 
-    CompiledNorm Compile(LayerNorm norm) => new(Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);
+    CompiledNorm Compile(LayerNorm norm) => new(
+        Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);
 
     T Own<T>(T memory) where T : IDisposable
     {

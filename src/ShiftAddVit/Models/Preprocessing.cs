@@ -6,7 +6,9 @@ namespace ShiftAddVit.Models;
 /// What a model expects to be done to an image before it sees it: resize the short side, crop the centre, then
 /// x = (level / 255 - mean) / std for each of the channels R, G, B. Part of the model: checkpoints differ.
 /// </summary>
-/// <param name="Resize">Length the short side is resized to, in pixels (antialiased bicubic), not below <paramref name="Crop"/>; null leaves the image as it is.</param>
+/// <param name="Resize">
+/// Length the short side is resized to, in pixels (antialiased bicubic), not below <paramref name="Crop"/>; null leaves the image as it is.
+/// </param>
 /// <param name="Crop">Side of the centre crop, in pixels: the side of the model's input. The offset is roundHalfEven((side - crop) / 2).</param>
 /// <param name="Mean">Three means, in units of the full range of a channel.</param>
 /// <param name="Std">Three standard deviations, in the same units; positive.</param>

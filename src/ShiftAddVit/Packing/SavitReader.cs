@@ -138,7 +138,8 @@ sealed class SavitReader : IDisposable
             var isScale = name.EndsWith(SavitFormat.ScaleSuffix, StringComparison.Ordinal);
             Require(parameters.TryGetValue(isScale ? name[..^SavitFormat.ScaleSuffix.Length] : name, out var shape), $"unknown plane {ErrorText.Quote(name)}");
             var isFloat = encoding is PlaneEncoding.F32 or PlaneEncoding.F16;
-            Require(Enum.IsDefined(encoding) && (isFloat || (!isScale && shape.Rank >= 2 && name.EndsWith(".weight", StringComparison.Ordinal))), $"plane {name} cannot be {encoding}");
+            var isMatrix = !isScale && shape.Rank >= 2 && name.EndsWith(".weight", StringComparison.Ordinal);
+            Require(Enum.IsDefined(encoding) && (isFloat || isMatrix), $"plane {name} cannot be {encoding}");
             Require(shapes.TryAdd(name, isScale ? new(shape[0]) : shape), $"plane {name} occurs twice");
             if (!isFloat) parameters.Add(name + SavitFormat.ScaleSuffix, new(shape[0]));
         }

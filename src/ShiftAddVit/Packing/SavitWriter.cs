@@ -21,7 +21,8 @@ sealed class SavitWriter
             SavitJson.Default.SavitHeader);
         if (_header.Length > SavitFormat.MaxHeaderLength)
             throw new ShiftAddVitException(
-                $"{graph.Provenance.Source}: class names and provenance make a header of {_header.Length} bytes; allowed: at most {SavitFormat.MaxHeaderLength}");
+                $"{graph.Provenance.Source}: class names and provenance make a header of {_header.Length} bytes;"
+                + $" allowed: at most {SavitFormat.MaxHeaderLength}");
         ByteLength = Seal();
     }
 

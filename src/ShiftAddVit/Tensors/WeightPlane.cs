@@ -102,7 +102,8 @@ public sealed class WeightPlane
             var row = Row(n);
             for (var k = 0; k < Columns; k++)
                 if (!IsCanonical(row, k)) throw new FormatException($"{Format} code of weight {n},{k} is not canonical");
-            if (Format == WeightFormat.P4 && (Columns & 1) == 1 && row[^1] >> 4 != 0) throw new FormatException($"P4 row {n} has a padding nibble that is not 0");
+            if (Format == WeightFormat.P4 && (Columns & 1) == 1 && row[^1] >> 4 != 0)
+                throw new FormatException($"P4 row {n} has a padding nibble that is not 0");
         }
     }
 

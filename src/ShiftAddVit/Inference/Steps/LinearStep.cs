@@ -76,7 +76,10 @@ sealed unsafe class LinearStep : Step
         var gamma = (float*)_norm.Gamma.Pointer;
         var beta = (float*)_norm.Beta.Pointer;
         for (var row = 0; row < count; row++)
-            Context.Model.Registry.Rows.LayerNorm(x + (long)row * _linear.Inputs, gamma, beta, _norm.Epsilon, _linear.Inputs, normed + (long)row * _linear.Inputs);
+        {
+            var start = (long)row * _linear.Inputs;
+            Context.Model.Registry.Rows.LayerNorm(x + start, gamma, beta, _norm.Epsilon, _linear.Inputs, normed + start);
+        }
         return normed;
     }
 }

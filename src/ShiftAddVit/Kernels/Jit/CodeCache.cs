@@ -10,8 +10,12 @@ sealed class CodeCache<TKey>(Func<TKey, byte[]> generate) where TKey : notnull
     readonly ConcurrentDictionary<TKey, Lazy<nint>> _functions = new();
 
     /// <summary>The address of the function of a key.</summary>
-    public nint Get(TKey key) =>
-        _functions.TryGetValue(key, out var known) ? known.Value : _functions.GetOrAdd(key, static (it, make) => new(() => Place(it, make(it))), generate).Value;
+    public nint Get(TKey key)
+    {
+        // The common case first: it makes no closure.
+        if (!_functions.TryGetValue(key, out var function)) function = _functions.GetOrAdd(key, it => new(() => Place(it, generate(it))));
+        return function.Value;
+    }
 
     static nint Place(TKey key, byte[] code)
     {
