@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace ShiftAddVit.Tests.Repository;
 
 /// <summary>The files of the checkout that the tests were built from.</summary>
@@ -32,10 +30,12 @@ static class RepositoryFiles
         return text[..(first + begin.Length)] + content + text[last..];
     }
 
-    static string FindRoot([CallerFilePath] string path = "")
+    /// <summary>Up from where the tests were built to: source paths are mapped away in deterministic builds.</summary>
+    static string FindRoot()
     {
-        var folder = new DirectoryInfo(Path.GetDirectoryName(path)!);
-        while (!File.Exists(Path.Combine(folder.FullName, "ShiftAddVit.slnx"))) folder = folder.Parent!;
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "ShiftAddVit.slnx")))
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("the tests run outside a checkout");
         return folder.FullName;
     }
 }
