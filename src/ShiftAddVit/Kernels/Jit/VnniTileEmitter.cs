@@ -81,10 +81,10 @@ sealed class VnniTileEmitter(VnniTileKey key)
     void Accumulate()
     {
         var (groups, rest) = Math.DivRem(key.Inputs, GroupInputs);
-        if (groups >= 2 * Unroll) Loop(groups / Unroll);
-        else Groups(groups);
-        if (groups >= 2 * Unroll) Groups(groups % Unroll);
-        var straight = groups >= 2 * Unroll ? groups % Unroll : groups;
+        var rounds = groups < 2 * Unroll ? 0 : groups / Unroll;
+        var straight = groups - rounds * Unroll;
+        if (rounds > 0) Loop(rounds);
+        Groups(straight);
         if (rest > 0) LastGroup(straight, rest);
     }
 
@@ -109,7 +109,7 @@ sealed class VnniTileEmitter(VnniTileKey key)
             for (var i = 0; i < key.Rows; i++)
             {
                 var activation = NextActivation();
-                _.vpbroadcastd(activation, Row(i, group * GroupInputs));
+                _.vpbroadcastd(activation, Row(__dword_ptr, i, group * GroupInputs));
                 AddProducts(i, activation);
             }
         }
@@ -122,11 +122,11 @@ sealed class VnniTileEmitter(VnniTileKey key)
         for (var i = 0; i < key.Rows; i++)
         {
             var first = group * GroupInputs;
-            _.movzx(eax, RowByte(i, first + inputs - 1));
+            _.movzx(eax, Row(__byte_ptr, i, first + inputs - 1));
             for (var input = inputs - 2; input >= 0; input--)
             {
                 _.shl(eax, 8);
-                _.movzx(ecx, RowByte(i, first + input));
+                _.movzx(ecx, Row(__byte_ptr, i, first + input));
                 _.or(eax, ecx);
             }
             var activation = NextActivation();
@@ -164,23 +164,14 @@ sealed class VnniTileEmitter(VnniTileKey key)
         _.add(__[rdi + Offset(nameof(VnniTileArguments.Activations))], rax);
     }
 
-    static AssemblerMemoryOperand Row(int row, int offset) => row switch
+    /// <summary>The operand at an offset into a row of activations; two bases and the stride reach all six rows.</summary>
+    static AssemblerMemoryOperand Row(AssemblerMemoryOperandFactory size, int row, int offset) => row switch
     {
-        0 => __dword_ptr[r8 + offset],
-        1 => __dword_ptr[r8 + r10 + offset],
-        2 => __dword_ptr[r8 + r10 * 2 + offset],
-        3 => __dword_ptr[rsi + offset],
-        4 => __dword_ptr[rsi + r10 + offset],
-        _ => __dword_ptr[rsi + r10 * 2 + offset],
-    };
-
-    static AssemblerMemoryOperand RowByte(int row, int offset) => row switch
-    {
-        0 => __byte_ptr[r8 + offset],
-        1 => __byte_ptr[r8 + r10 + offset],
-        2 => __byte_ptr[r8 + r10 * 2 + offset],
-        3 => __byte_ptr[rsi + offset],
-        4 => __byte_ptr[rsi + r10 + offset],
-        _ => __byte_ptr[rsi + r10 * 2 + offset],
+        0 => size[r8 + offset],
+        1 => size[r8 + r10 + offset],
+        2 => size[r8 + r10 * 2 + offset],
+        3 => size[rsi + offset],
+        4 => size[rsi + r10 + offset],
+        _ => size[rsi + r10 * 2 + offset],
     };
 }
