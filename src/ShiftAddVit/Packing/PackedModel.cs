@@ -13,6 +13,9 @@ public sealed class PackedModel
     /// <summary>The customary extension of a packed file.</summary>
     public const string Extension = ".savit";
 
+    /// <summary>Knows the file's bytes; made when they are first needed.</summary>
+    SavitWriter? _writer;
+
     PackedModel(VitGraph graph, IEnumerable<Plane> planes, long byteLength, string sha256) =>
         (Graph, Planes, ByteLength, Sha256) = (graph, [.. planes], byteLength, sha256);
 
@@ -33,7 +36,7 @@ public sealed class PackedModel
     {
         ArgumentNullException.ThrowIfNull(graph);
         var writer = new SavitWriter(graph);
-        return new(graph, writer.Planes, writer.ByteLength, Convert.ToHexStringLower(writer.Sha256));
+        return new(graph, writer.Planes, writer.ByteLength, Convert.ToHexStringLower(writer.Sha256)) { _writer = writer };
     }
 
     /// <summary>Whether the file begins as a packed model does, whatever its name.</summary>
@@ -57,5 +60,5 @@ public sealed class PackedModel
 
     /// <summary>Writes the packed file: all of it or nothing.</summary>
     /// <exception cref="ShiftAddVitException">The file cannot be written.</exception>
-    public void Save(string path) => AtomicFile.Write(path, new SavitWriter(Graph).Write);
+    public void Save(string path) => AtomicFile.Write(path, (_writer ??= new(Graph)).Write);
 }
