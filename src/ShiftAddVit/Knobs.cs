@@ -20,7 +20,8 @@ public sealed record Knob(string Name, string Allowed, string Default, string Pu
 public static class Knobs
 {
     /// <summary>The names that <see cref="MaxIsa"/> can take, narrowest first.</summary>
-    internal static ImmutableArray<string> IsaNames { get; } = ["reference", "vector128", "vector256", "vector512", "avx512vnni"];
+    internal static ImmutableArray<string> IsaNames { get; } =
+        ["reference", "vector128", "advsimddp", "vector256", "avx2", "avxvnni", "vector512", "avx512", "avx512vnni"];
 
     /// <summary>The most threads that commands take.</summary>
     public const int MaxThreads = 1024;
@@ -40,7 +41,7 @@ public static class Knobs
     /// <summary>All of them, in the order of the documentation.</summary>
     public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob, DumpKnob];
 
-    /// <summary>The widest instruction set kernels may use: reference, vector128, vector256 or vector512.</summary>
+    /// <summary>The widest instruction set kernels may use: one of <see cref="IsaNames"/>.</summary>
     /// <exception cref="ShiftAddVitException">The variable holds anything else.</exception>
     public static string MaxIsa
     {

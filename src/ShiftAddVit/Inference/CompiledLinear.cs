@@ -41,20 +41,21 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>The kernel's name, for reports.</summary>
     public string KernelName => _kernel.Name.ToString();
 
-    long QuantisedBytes(int m) => Align((long)m * Inputs) + Align((long)m * sizeof(float)) + Align((long)m * Outputs * sizeof(int));
-
     /// <summary>Bytes of scratch that <see cref="Apply"/> needs for M rows.</summary>
-    public long ScratchBytes(int m) => Align(_kernel.ScratchBytes(Inputs)) + (_kernel is IntegerKernel ? QuantisedBytes(m) : 0);
+    public long ScratchBytes(int m) => _kernel is IntegerKernel integer
+        ? Align((long)m * Inputs) + Align((long)m * sizeof(float)) + integer.ScratchBytes(m, Outputs, Inputs)
+        : Align((long)m * Outputs * sizeof(float)) + Align(_kernel.ScratchBytes(Inputs));
 
-    /// <summary>y[m,n] = SUM_k W[n,k] x[m,k] + b[n]; x is quantised row by row where the kernel takes integers.</summary>
+    /// <summary>out[m,n] = epilogue(SUM_k W[n,k] x[m,k] + b[n]); x is quantised row by row where the kernel takes integers.</summary>
     /// <param name="x">[M,K], rows of K.</param>
     /// <param name="m">M.</param>
-    /// <param name="y">[M,N], rows of N.</param>
+    /// <param name="output">[M,N], rows of N.</param>
+    /// <param name="epilogue">What becomes of the sums.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
-    public void Apply(float* x, int m, float* y, byte* scratch)
+    public void Apply(float* x, int m, float* output, Epilogue epilogue, byte* scratch)
     {
-        if (_kernel is IntegerKernel integer) ApplyInteger(integer, x, m, y, scratch);
-        else ApplyFloat((FloatKernel)_kernel, x, m, y, scratch);
+        if (_kernel is IntegerKernel integer) ApplyInteger(integer, x, m, output, epilogue, scratch);
+        else ApplyFloat((FloatKernel)_kernel, x, m, output, epilogue, scratch);
     }
 
     public void Dispose()
@@ -64,33 +65,35 @@ sealed unsafe class CompiledLinear : IDisposable
         _bias.Dispose();
     }
 
-    void ApplyInteger(IntegerKernel kernel, float* x, int m, float* y, byte* scratch)
+    void ApplyInteger(IntegerKernel kernel, float* x, int m, float* output, Epilogue epilogue, byte* scratch)
     {
-        var q = scratch + Align(kernel.ScratchBytes(Inputs));
+        var q = scratch;
         var scales = (float*)(q + Align((long)m * Inputs));
-        var accumulators = (int*)((byte*)scales + Align((long)m * sizeof(float)));
         for (var row = 0; row < m; row++) scales[row] = _rows.Quantize(x + (long)row * Inputs, Inputs, q + (long)row * Inputs);
-        kernel.Run(new()
+        var operands = new LinearOperands
         {
-            M = m, N = Outputs, K = Inputs, Activations = q, ActivationStride = Inputs, Weights = _weights.Pointer,
-            Output = accumulators, OutputStride = Outputs, Scratch = scratch,
-        });
-        var rowScales = (float*)_scales!.Pointer;
-        var bias = (float*)_bias.Pointer;
-        for (var row = 0; row < m; row++)
-            _rows.Dequantize(accumulators + (long)row * Outputs, scales[row], rowScales, bias, Outputs, y + (long)row * Outputs);
+            M = m, N = Outputs, K = Inputs, Activations = q, ActivationStride = Inputs, RowScales = scales,
+            Weights = _weights.Pointer, ColumnScales = (float*)_scales!.Pointer, Bias = (float*)_bias.Pointer,
+            Output = output, OutputStride = Outputs, Epilogue = epilogue, Scratch = (byte*)scales + Align((long)m * sizeof(float)),
+        };
+        kernel.Run(operands, _rows);
     }
 
-    void ApplyFloat(FloatKernel kernel, float* x, int m, float* y, byte* scratch)
+    void ApplyFloat(FloatKernel kernel, float* x, int m, float* output, Epilogue epilogue, byte* scratch)
     {
+        var y = epilogue == Epilogue.AddResidual ? (float*)scratch : output;
         kernel.Run(new()
         {
             M = m, N = Outputs, K = Inputs, Activations = x, ActivationStride = Inputs, Weights = (float*)_weights.Pointer,
-            Output = y, OutputStride = Outputs, Scratch = scratch,
+            Output = y, OutputStride = Outputs, Scratch = scratch + Align((long)m * Outputs * sizeof(float)),
         });
         var bias = (float*)_bias.Pointer;
         for (var row = 0; row < m; row++) _rows.Add(bias, Outputs, y + (long)row * Outputs);
+        var length = m * Outputs;
+        if (epilogue == Epilogue.AddResidual) _rows.Add(y, length, output);
+        else if (epilogue == Epilogue.Gelu) _rows.Gelu(y, length, output);
+        else if (epilogue == Epilogue.TableGelu) _rows.TableGelu(y, length, output);
     }
 
-    static long Align(long bytes) => (bytes + AlignedBuffer.Alignment - 1) & -AlignedBuffer.Alignment;
+    static long Align(long bytes) => AlignedBuffer.Align(bytes);
 }

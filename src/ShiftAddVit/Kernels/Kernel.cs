@@ -1,4 +1,5 @@
 using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels;
 
@@ -28,6 +29,35 @@ abstract class Kernel(KernelName name, string schedule, PackFormat packing)
 abstract class IntegerKernel(KernelName name, string schedule, PackFormat packing) : Kernel(name, schedule, packing)
 {
     public abstract void Run(in IntegerOperands operands);
+
+    /// <summary>Bytes of scratch memory, aligned to 64, for the layer form of <see cref="Run(in LinearOperands, RowOps)"/>.</summary>
+    public virtual long ScratchBytes(int m, int n, int k) => AlignedBuffer.Align(ScratchBytes(k)) + AlignedBuffer.Align((long)m * n * sizeof(int));
+
+    /// <summary>
+    /// A whole linear layer: out = epilogue((float)acc[m,n] * (sx[m] * sw[n]) + bias[n]), each operation rounded on its own. Here step by step,
+    /// which defines the bits; generated kernels do it before the accumulators leave their registers.
+    /// </summary>
+    /// <param name="o">The layer.</param>
+    /// <param name="rows">The row operations that the epilogue is made of.</param>
+    public virtual unsafe void Run(in LinearOperands o, RowOps rows)
+    {
+        var accumulators = (int*)(o.Scratch + AlignedBuffer.Align(ScratchBytes(o.K)));
+        Run(new IntegerOperands
+        {
+            M = o.M, N = o.N, K = o.K, Activations = o.Activations, ActivationStride = o.ActivationStride, Weights = o.Weights,
+            Output = accumulators, OutputStride = o.N, Scratch = o.Scratch,
+        });
+        for (var m = 0; m < o.M; m++)
+        {
+            var acc = accumulators + (long)m * o.N;
+            var output = o.Output + m * o.OutputStride;
+            var y = o.Epilogue == Epilogue.AddResidual ? (float*)acc : output;
+            rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
+            if (o.Epilogue == Epilogue.Gelu) rows.Gelu(y, o.N, output);
+            else if (o.Epilogue == Epilogue.TableGelu) rows.TableGelu(y, o.N, output);
+            else if (o.Epilogue == Epilogue.AddResidual) rows.Add(y, o.N, output);
+        }
+    }
 }
 
 /// <summary>
@@ -59,6 +89,36 @@ unsafe struct IntegerOperands
     public required nint OutputStride;
 
     /// <summary><see cref="Kernel.ScratchBytes"/> bytes.</summary>
+    public required byte* Scratch;
+}
+
+/// <summary>A linear layer on quantised rows; as <see cref="IntegerOperands"/> otherwise.</summary>
+unsafe struct LinearOperands
+{
+    public required int M, N, K;
+
+    /// <summary>q [M,K].</summary>
+    public required byte* Activations;
+    public required nint ActivationStride;
+
+    /// <summary>sx [M].</summary>
+    public required float* RowScales;
+
+    /// <summary>w [N,K] in the kernel's order.</summary>
+    public required byte* Weights;
+
+    /// <summary>sw [N].</summary>
+    public required float* ColumnScales;
+
+    /// <summary>[N].</summary>
+    public required float* Bias;
+
+    /// <summary>[M,N]; read as well by <see cref="Epilogue.AddResidual"/>.</summary>
+    public required float* Output;
+    public required nint OutputStride;
+    public required Epilogue Epilogue;
+
+    /// <summary><see cref="IntegerKernel.ScratchBytes(int, int, int)"/> bytes.</summary>
     public required byte* Scratch;
 }
 

@@ -57,7 +57,7 @@ public sealed class KernelRegistry
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
-        Rows = new(Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa <= KernelIsa.Vector512 && isa.IsAccelerated));
+        Rows = new(Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated));
     }
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>

@@ -84,6 +84,25 @@ unsafe struct Gelu : ILaneOperator
     }
 }
 
+unsafe struct TableGelu : ILaneOperator
+{
+    public required float* X;
+    public required float* Y;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var x = T.Load(X + index);
+        var c = T.Min(T.Abs(x), T.Create(GeluTable.Last));
+        var line = c + T.Create(GeluTable.Bias);
+        var slope = T.LookUp32(GeluTable.Pointer, line);
+        var intercept = T.LookUp32(GeluTable.Pointer + GeluTable.Lines, line);
+        var y = T.Max(x, T.Create(0)) - T.MultiplyAdd(slope, c, intercept);
+        y.Store(Y + index);
+        return y;
+    }
+}
+
 unsafe struct SquaredDeviation : ILaneOperator
 {
     public required float* X;

@@ -10,7 +10,6 @@ namespace ShiftAddVit.Kernels;
 /// </summary>
 sealed unsafe class RowOps(KernelIsa widest)
 {
-
     /// <summary>The largest error of <see cref="Gelu"/> for |x| at most 30.</summary>
     internal const float GeluError = 1e-6f;
 
@@ -52,6 +51,14 @@ sealed unsafe class RowOps(KernelIsa widest)
     public void Gelu(float* x, int length, float* y)
     {
         var op = new Gelu { X = x, Y = y };
+        Traversal.ForEach(ref op, length, Widest);
+    }
+
+    /// <summary>y[n] = gelu(x[n]) by the straight lines of <see cref="GeluTable"/>, which bounds the error. y may be x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void TableGelu(float* x, int length, float* y)
+    {
+        var op = new TableGelu { X = x, Y = y };
         Traversal.ForEach(ref op, length, Widest);
     }
 

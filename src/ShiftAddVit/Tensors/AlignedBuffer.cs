@@ -27,6 +27,9 @@ public sealed unsafe class AlignedBuffer : IDisposable
         if (byteLength > 0) GC.AddMemoryPressure(byteLength);
     }
 
+    /// <summary>A length in bytes rounded up so that what follows it is aligned.</summary>
+    internal static long Align(long bytes) => (bytes + Alignment - 1) & -Alignment;
+
     /// <summary>A buffer that holds a copy of some floats.</summary>
     public static AlignedBuffer Copy(ReadOnlySpan<float> values)
     {

@@ -138,7 +138,7 @@ public class LayerByLayerTests
                     using var compiled = new CompiledLinear(layer, new KernelRegistry(isa));
                     using var scratch = new AlignedBuffer(compiled.ScratchBytes(m));
                     var y = new float[m * n];
-                    fixed (float* px = x, py = y) compiled.Apply(px, m, py, scratch.Pointer);
+                    fixed (float* px = x, py = y) compiled.Apply(px, m, py, Epilogue.Store, scratch.Pointer);
                     Assert.Equal(expected, y);
                 }
             }

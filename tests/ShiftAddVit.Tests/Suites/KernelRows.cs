@@ -13,7 +13,7 @@ static class KernelRows
     public static TheoryData<string> Float => Names<FloatKernel>();
 
     /// <summary>What row operations are written for.</summary>
-    public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>().Where(isa => isa <= KernelIsa.Vector512)];
+    public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>().Where(isa => isa.IsPortable)];
 
     static TheoryData<string> Names<T>() where T : Kernel =>
         [.. Registry.Kernels.OfType<T>().Where(kernel => kernel.CanRun).Select(kernel => kernel.Name.ToString())];

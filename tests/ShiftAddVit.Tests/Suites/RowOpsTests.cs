@@ -97,6 +97,27 @@ public unsafe class RowOpsTests
         for (var i = 0; i < expected.Length; i++) Assert.InRange(y.As<float>()[i] - expected[i], -1e-37f, 1e-37f);
     }
 
+    [Theory, MemberData(nameof(Widths))]
+    public void TableGelu_has_the_bits_of_the_reference(KernelIsa widest) => ForLengths((length, x) =>
+    {
+        var expected = new float[length];
+        RowReference.TableGelu(x, expected);
+        using var y = GuardedMemory.Of<float>(x);
+        new RowOps(widest).TableGelu(At(y), length, At(y));
+        Assert.Equal(expected, y.As<float>());
+    });
+
+    /// <summary>Steps of 1/1024 meet every line in its middle and at both ends.</summary>
+    [Fact]
+    public void TableGelu_is_as_accurate_as_it_says()
+    {
+        var x = Enumerable.Range(-8192, 16385).Select(i => i / 1024f).ToArray();
+        var (expected, actual) = (new float[x.Length], new float[x.Length]);
+        RowReference.Gelu(x, expected);
+        RowReference.TableGelu(x, actual);
+        for (var i = 0; i < x.Length; i++) Assert.InRange(actual[i] - expected[i], -GeluTable.Error, GeluTable.Error);
+    }
+
     /// <summary>1e-5 of the row's largest magnitude: what the number contract allows floats.</summary>
     [Theory, MemberData(nameof(Widths))]
     public void LayerNorm_agrees_with_double_arithmetic(KernelIsa widest) => ForLengths((length, x) =>

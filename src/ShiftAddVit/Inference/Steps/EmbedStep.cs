@@ -1,3 +1,4 @@
+using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference.Steps;
@@ -41,7 +42,7 @@ sealed unsafe class EmbedStep : Step
         if (block == 0) WritePrefix(tokens);
         var row = a.PrefixTokens + first;
         var output = tokens + (long)row * a.Width;
-        Context.Model.Embedding.Apply(patches, count, output, scratch + PatchBytes);
+        Context.Model.Embedding.Apply(patches, count, output, Epilogue.Store, scratch + PatchBytes);
         Context.Model.Registry.Rows.Add((float*)Context.Model.Positions.Pointer + (long)row * a.Width, count * a.Width, output);
     }
 

@@ -1,17 +1,6 @@
+using ShiftAddVit.Kernels;
+
 namespace ShiftAddVit.Inference.Steps;
-
-/// <summary>What becomes of a linear layer's output y.</summary>
-enum Epilogue
-{
-    /// <summary>out = y.</summary>
-    Store,
-
-    /// <summary>out = gelu(y).</summary>
-    Gelu,
-
-    /// <summary>out += y.</summary>
-    AddResidual,
-}
 
 /// <summary>out = epilogue(linear(norm(in))) for the first tokens of each image, row by row; the norm may be absent.</summary>
 sealed unsafe class LinearStep : Step
@@ -46,11 +35,9 @@ sealed unsafe class LinearStep : Step
 
     public override int Parts => AllTokens ? RowParts(Rows) : Context.Batch;
 
-    public override long ScratchBytes => NormBytes + OutputBytes + _linear.ScratchBytes(RowsPerPart);
+    public override long ScratchBytes => NormBytes + _linear.ScratchBytes(RowsPerPart);
 
     long NormBytes => _norm is null ? 0 : Align((long)RowsPerPart * _linear.Inputs * sizeof(float));
-
-    long OutputBytes => _epilogue == Epilogue.AddResidual ? Align((long)RowsPerPart * _linear.Outputs * sizeof(float)) : 0;
 
     public override void Execute(int part, int thread)
     {
@@ -59,13 +46,8 @@ sealed unsafe class LinearStep : Step
         var scratch = Context.Scratch(thread);
         var x = Normed(Context.Arena.Pointer<float>(_input) + (long)first * _linear.Inputs, count, (float*)scratch);
         _tap.Keep(x, first, count);
-
-        var rows = Context.Model.Registry.Rows;
         var output = Context.Arena.Pointer<float>(_output) + (long)first * _linear.Outputs;
-        var y = _epilogue == Epilogue.AddResidual ? (float*)(scratch + NormBytes) : output;
-        _linear.Apply(x, count, y, scratch + NormBytes + OutputBytes);
-        if (_epilogue == Epilogue.Gelu) rows.Gelu(y, count * _linear.Outputs, y);
-        else if (_epilogue == Epilogue.AddResidual) rows.Add(y, count * _linear.Outputs, output);
+        _linear.Apply(x, count, output, _epilogue, scratch + NormBytes);
     }
 
     public override void Show(ActivationObserver observer) => _tap.Show(observer, Rows);

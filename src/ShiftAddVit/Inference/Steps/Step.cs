@@ -57,5 +57,5 @@ abstract class Step(StepContext context) : IParallelWork
     protected static int RowParts(int rows) => (rows + RowsPerPart - 1) / RowsPerPart;
 
     /// <summary>A length in bytes rounded up so that what follows is aligned.</summary>
-    protected static long Align(long bytes) => (bytes + Tensors.AlignedBuffer.Alignment - 1) & -Tensors.AlignedBuffer.Alignment;
+    protected static long Align(long bytes) => Tensors.AlignedBuffer.Align(bytes);
 }

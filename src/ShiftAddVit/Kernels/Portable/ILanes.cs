@@ -45,6 +45,9 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>2^n for whole n = -126..127, by setting the exponent bits.</summary>
     static abstract T PowerOfTwo(T n);
 
+    /// <summary>table[the lowest five bits of each lane].</summary>
+    static abstract T LookUp32(float* table, T index);
+
     float SumLanes();
 
     float MaxLane();

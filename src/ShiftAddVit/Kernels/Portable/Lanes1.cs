@@ -38,6 +38,8 @@ readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
 
     public static FloatLanes1 PowerOfTwo(FloatLanes1 n) => new(BitConverter.Int32BitsToSingle(((int)n._value + 127) << 23));
 
+    public static FloatLanes1 LookUp32(float* table, FloatLanes1 index) => new(table[BitConverter.SingleToInt32Bits(index._value) & 31]);
+
     public float SumLanes() => _value;
 
     public float MaxLane() => _value;

@@ -47,6 +47,11 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
     public static FloatLanes128 PowerOfTwo(FloatLanes128 n) =>
         new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
 
+    public static FloatLanes128 LookUp32(float* table, FloatLanes128 index) => new(LookUp(table, index._value.AsInt32() & Vector128.Create(31)));
+
+    internal static Vector128<float> LookUp(float* table, Vector128<int> lines) =>
+        Vector128.Create(table[lines[0]], table[lines[1]], table[lines[2]], table[lines[3]]);
+
     public float SumLanes() => Vector128.Sum(_value);
 
     public float MaxLane()

@@ -6,7 +6,7 @@ namespace ShiftAddVit.Kernels.Portable;
 /// <summary>8 lanes of float32.</summary>
 readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<FloatLanes256>
 {
-    readonly Vector256<float> _value = value;
+    internal readonly Vector256<float> _value = value;
 
     public static int Count => Vector256<float>.Count;
 
@@ -46,6 +46,13 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
 
     public static FloatLanes256 PowerOfTwo(FloatLanes256 n) =>
         new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
+
+    public static FloatLanes256 LookUp32(float* table, FloatLanes256 index)
+    {
+        var lines = index._value.AsInt32() & Vector256.Create(31);
+        if (Avx2.IsSupported) return new(Avx2.GatherVector256(table, lines, sizeof(float)));
+        return new(Vector256.Create(FloatLanes128.LookUp(table, lines.GetLower()), FloatLanes128.LookUp(table, lines.GetUpper())));
+    }
 
     public float SumLanes() => Vector256.Sum(_value);
 

@@ -47,6 +47,14 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
     public static FloatLanes512 PowerOfTwo(FloatLanes512 n) =>
         new(((Vector512.ConvertToInt32Native(n._value) + Vector512.Create(127)) << 23).AsSingle());
 
+    public static FloatLanes512 LookUp32(float* table, FloatLanes512 index)
+    {
+        if (Avx512F.IsSupported)
+            return new(Avx512F.PermuteVar16x32x2(Vector512.Load(table), index._value.AsInt32(), Vector512.Load(table + Vector512<float>.Count)));
+        var (lower, upper) = (new FloatLanes256(index._value.GetLower()), new FloatLanes256(index._value.GetUpper()));
+        return new(Vector512.Create(FloatLanes256.LookUp32(table, lower)._value, FloatLanes256.LookUp32(table, upper)._value));
+    }
+
     public float SumLanes() => Vector512.Sum(_value);
 
     public float MaxLane()

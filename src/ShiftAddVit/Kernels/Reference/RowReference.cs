@@ -3,7 +3,7 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels.Reference;
 
 /// <summary>
-/// The row operations of <see cref="RowOps"/>, one element at a time. Quantize and Dequantize define bits, in float; the others are
+/// The row operations of <see cref="RowOps"/>, one element at a time. Quantize, Dequantize and TableGelu define bits, in float; the others are
 /// judges: they work in double and round once.
 /// </summary>
 static class RowReference
@@ -41,6 +41,16 @@ static class RowReference
     public static void Gelu(ReadOnlySpan<float> x, Span<float> y)
     {
         for (var n = 0; n < x.Length; n++) y[n] = (float)(0.5 * x[n] * ComplementaryError(-x[n] / Math.Sqrt(2)));
+    }
+
+    public static void TableGelu(ReadOnlySpan<float> x, Span<float> y)
+    {
+        for (var n = 0; n < x.Length; n++)
+        {
+            var c = MathF.Min(MathF.Abs(x[n]), GeluTable.Last);
+            var line = GeluTable.Line(c);
+            y[n] = MathF.Max(x[n], 0) - float.MultiplyAddEstimate(GeluTable.Slopes[line], c, GeluTable.Intercepts[line]);
+        }
     }
 
     public static void LayerNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> gamma, ReadOnlySpan<float> beta, float eps, Span<float> y)
