@@ -57,7 +57,8 @@ public sealed class KernelRegistry
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
-        Rows = new(Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated));
+        var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
+        (Rows, Attention) = (new(widest), new(widest));
     }
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
@@ -72,6 +73,9 @@ public sealed class KernelRegistry
 
     /// <summary>The row operations, in the widest vectors allowed.</summary>
     internal RowOps Rows { get; }
+
+    /// <summary>The operations between the products of 8-bit attention, in the same vectors.</summary>
+    internal AttentionOps Attention { get; }
 
     /// <summary>The kernel that runs an operation on weights of a format.</summary>
     /// <exception cref="ArgumentException">The operation does not take that format.</exception>

@@ -38,6 +38,12 @@ readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
 
     public static FloatLanes1 PowerOfTwo(FloatLanes1 n) => new(BitConverter.Int32BitsToSingle(((int)n._value + 127) << 23));
 
+    public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
+
+    public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    public static FloatLanes1 LoadSum(int* left, int* right) => new(left[0] + right[0]);
+
     public static FloatLanes1 LookUp32(float* table, FloatLanes1 index) => new(table[BitConverter.SingleToInt32Bits(index._value) & 31]);
 
     public float SumLanes() => _value;

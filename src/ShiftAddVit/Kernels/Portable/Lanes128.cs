@@ -47,6 +47,12 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
     public static FloatLanes128 PowerOfTwo(FloatLanes128 n) =>
         new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
 
+    public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
+
+    public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    public static FloatLanes128 LoadSum(int* left, int* right) => new(Vector128.ConvertToSingle(Vector128.Load(left) + Vector128.Load(right)));
+
     public static FloatLanes128 LookUp32(float* table, FloatLanes128 index) => new(LookUp(table, index._value.AsInt32() & Vector128.Create(31)));
 
     internal static Vector128<float> LookUp(float* table, Vector128<int> lines) =>

@@ -47,6 +47,12 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
     public static FloatLanes256 PowerOfTwo(FloatLanes256 n) =>
         new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
 
+    public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
+
+    public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    public static FloatLanes256 LoadSum(int* left, int* right) => new(Vector256.ConvertToSingle(Vector256.Load(left) + Vector256.Load(right)));
+
     public static FloatLanes256 LookUp32(float* table, FloatLanes256 index)
     {
         var lines = index._value.AsInt32() & Vector256.Create(31);

@@ -47,6 +47,20 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
     public static FloatLanes512 PowerOfTwo(FloatLanes512 n) =>
         new(((Vector512.ConvertToInt32Native(n._value) + Vector512.Create(127)) << 23).AsSingle());
 
+    public void StoreQuantized(byte* destination)
+    {
+        if (!Avx512F.IsSupported) (Round(this) + Create(128)).StoreBytes(destination);
+        else (Avx512F.ConvertToVector128SByte(Avx512F.ConvertToVector512Int32(_value)).AsByte() ^ Vector128.Create((byte)128)).Store(destination);
+    }
+
+    public void StoreSaturated(byte* destination)
+    {
+        if (!Avx512F.IsSupported) Min(Round(this), Create(255)).StoreBytes(destination);
+        else Avx512F.ConvertToVector128ByteWithSaturation(Avx512F.ConvertToVector512UInt32(_value)).Store(destination);
+    }
+
+    public static FloatLanes512 LoadSum(int* left, int* right) => new(Vector512.ConvertToSingle(Vector512.Load(left) + Vector512.Load(right)));
+
     public static FloatLanes512 LookUp32(float* table, FloatLanes512 index)
     {
         if (Avx512F.IsSupported)
