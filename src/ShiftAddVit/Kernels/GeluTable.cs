@@ -20,9 +20,13 @@ static unsafe class GeluTable
     /// <summary>2^20: floats there are 1/8 apart, so that a + Bias has j in its lowest five bits.</summary>
     public const float Bias = 1 << 20;
 
-    static readonly AlignedBuffer Memory = AlignedBuffer.Copy([.. Slopes, .. Intercepts]);
+    /// <summary>Where the constants of the formula lie behind the table.</summary>
+    public const int MagnitudeIndex = 2 * Lines, LastIndex = MagnitudeIndex + 1, BiasIndex = LastIndex + 1, ZeroIndex = BiasIndex + 1;
 
-    /// <summary>32 slopes, then 32 intercepts, aligned to 64 bytes.</summary>
+    static readonly AlignedBuffer Memory =
+        AlignedBuffer.Copy([.. Slopes, .. Intercepts, BitConverter.Int32BitsToSingle(int.MaxValue), Last, Bias, 0]);
+
+    /// <summary>32 slopes, then 32 intercepts, aligned to 64 bytes; then the mask of |x|, <see cref="Last"/>, <see cref="Bias"/> and 0.</summary>
     public static float* Pointer { get; } = (float*)Memory.Pointer;
 
     public static ReadOnlySpan<float> Slopes =>

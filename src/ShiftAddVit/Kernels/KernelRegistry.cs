@@ -18,9 +18,9 @@ public sealed class KernelRegistry
     /// </summary>
     static ImmutableArray<Kernel> Create() =>
     [
-        new VnniKernel(Operation.MatShift, NumberType.P4),
-        new VnniKernel(Operation.MatShift, NumberType.P4P4),
-        new VnniKernel(Operation.MatMul, NumberType.S8),
+        new DotProductKernel(Operation.MatShift, NumberType.P4, new(6, 4)),
+        new DotProductKernel(Operation.MatShift, NumberType.P4P4, new(6, 4)),
+        new DotProductKernel(Operation.MatMul, NumberType.S8, new(6, 4)),
         .. Portable<IntegerLanes512, FloatLanes512>(KernelIsa.Vector512),
         .. Portable<IntegerLanes256, FloatLanes256>(KernelIsa.Vector256),
         .. Portable<IntegerLanes128, FloatLanes128>(KernelIsa.Vector128),

@@ -1,12 +1,15 @@
 using System.Globalization;
 using Iced.Intel;
+using ShiftAddVit.Kernels;
 using ShiftAddVit.Kernels.Jit;
 
 namespace ShiftAddVit.Tests.Kernels.Jit;
 
 public class GeneratedCodeTests
 {
-    static readonly VnniTileKey Full = new(VnniTileEmitter.MaxRows, VnniTileEmitter.MaxVectors, Masked: true, Inputs: 35);
+    static readonly DotProductKey Full = new(new(6, 4), Rows: 6, Vectors: 4, Masked: true, Inputs: 35, Epilogue.TableGelu);
+
+    static byte[] Emit(DotProductKey key) => new DotProductEmitter(key, VectorIsa.Avx512Vnni).Emit();
 
     static List<Instruction> Decode(byte[] code)
     {
@@ -20,14 +23,14 @@ public class GeneratedCodeTests
     public void A_tile_does_one_dot_product_for_each_vector_and_group()
     {
         // 35 inputs are 8 groups in a loop of two rounds of 4, and a rest of 3.
-        var products = Decode(new VnniTileEmitter(Full).Emit()).Count(i => i.Mnemonic == Mnemonic.Vpdpbusd);
+        var products = Decode(Emit(Full)).Count(i => i.Mnemonic == Mnemonic.Vpdpbusd);
         Assert.Equal(6 * 4 * (4 + 1), products);
     }
 
     [Fact]
     public void Every_instruction_is_valid_and_the_last_returns()
     {
-        var code = Decode(new VnniTileEmitter(Full).Emit());
+        var code = Decode(Emit(Full));
         Assert.All(code, instruction => Assert.NotEqual(Code.INVALID, instruction.Code));
         Assert.Equal(Mnemonic.Ret, code[^1].Mnemonic);
         Assert.Equal(Mnemonic.Vzeroupper, code[^2].Mnemonic);
@@ -38,7 +41,7 @@ public class GeneratedCodeTests
     {
         Register[] preserved = [Register.RBX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.R14, Register.R15];
         var factory = new InstructionInfoFactory();
-        foreach (var instruction in Decode(new VnniTileEmitter(Full).Emit()).SkipLast(1))
+        foreach (var instruction in Decode(Emit(Full)).SkipLast(1))
             foreach (var used in factory.GetInfo(instruction).GetUsedRegisters())
                 if (used.Access is OpAccess.Write or OpAccess.ReadWrite) Assert.DoesNotContain(used.Register.GetFullRegister(), preserved);
     }
