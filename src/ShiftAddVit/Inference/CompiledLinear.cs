@@ -9,6 +9,7 @@ sealed unsafe class CompiledLinear : IDisposable
 {
     readonly Kernel _kernel;
     readonly RowOps _rows;
+    readonly RowBlockOps _blocks;
     readonly AlignedBuffer _weights;
     readonly AlignedBuffer? _scales;
     readonly AlignedBuffer _bias;
@@ -22,7 +23,7 @@ sealed unsafe class CompiledLinear : IDisposable
     public CompiledLinear(Linear linear, KernelRegistry registry)
     {
         (Name, Outputs, Inputs, _rows) = (linear.Name, linear.Weight.Outputs, linear.Weight.Inputs, registry.Rows);
-        _product = ProductOf(linear.Role);
+        (_blocks, _product) = (registry.Blocks, ProductOf(linear.Role));
         _bias = linear.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)Outputs * sizeof(float));
         if (linear.Weight is QuantizedWeight quantised)
         {
@@ -39,7 +40,7 @@ sealed unsafe class CompiledLinear : IDisposable
 
     CompiledLinear(CompiledLinear whole, int first, int outputs)
     {
-        (Name, Inputs, _rows, _kernel) = (whole.Name, whole.Inputs, whole._rows, whole._kernel);
+        (Name, Inputs, _rows, _blocks, _kernel) = (whole.Name, whole.Inputs, whole._rows, whole._blocks, whole._kernel);
         (_weights, _scales, _bias) = (whole._weights, whole._scales, whole._bias);
         (_first, Outputs, _product) = (first, outputs, whole._product);
     }
@@ -81,8 +82,7 @@ sealed unsafe class CompiledLinear : IDisposable
             return;
         }
         TimeBudget.Enter(_product == Work.Embedding ? Work.Patches : Work.Quantize);
-        var scales = Scales(m, scratch);
-        for (var row = 0; row < m; row++) scales[row] = _rows.Quantize(x + (long)row * Inputs, Inputs, scratch + (long)row * Inputs);
+        _blocks.Quantize(x, m, Inputs, scratch, Scales(m, scratch));
         ApplyInteger(integer, m, output, outputStride, epilogue, scratch);
     }
 
@@ -108,12 +108,8 @@ sealed unsafe class CompiledLinear : IDisposable
             ApplyFloat((FloatKernel)_kernel, normed, m, output, outputStride, epilogue, scratch);
             return;
         }
-        var scales = Scales(m, scratch);
-        for (var row = 0; row < m; row++)
-        {
-            var start = (long)row * Inputs;
-            scales[row] = _rows.LayerNormQuantize(x + start, gamma, beta, norm.Epsilon, Inputs, normed + start, scratch + start);
-        }
+        var operands = new NormOperands { Length = Inputs, Gamma = gamma, Beta = beta, Epsilon = norm.Epsilon };
+        _blocks.LayerNormQuantize(x, m, operands, normed, scratch, Scales(m, scratch));
         ApplyInteger(integer, m, output, outputStride, epilogue, scratch);
     }
 

@@ -86,21 +86,41 @@ sealed unsafe class AttentionOps(KernelIsa widest)
             var zero = max < Negligible.Below;
             var reciprocal = T.Create(zero ? 0 : 127 / max);
             scales[h * scaleStride] = zero ? 1 : max / 127;
-            for (nint i = 0; i < d; i += T.Count) (T.Load(x + i) * reciprocal).StoreQuantized(q + i);
+            nint at = 0;
+            for (; at <= d - 4 * T.Count; at += 4 * T.Count) StoreQuantized4(x + at, reciprocal, q + at);
+            for (; at < d; at += T.Count) (T.Load(x + at) * reciprocal).StoreQuantized(q + at);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StoreQuantized4<T>(float* x, T reciprocal, byte* q) where T : struct, IFloatLanes<T>
+    {
+        var (a, b) = (T.Load(x) * reciprocal, T.Load(x + T.Count) * reciprocal);
+        var (c, d) = (T.Load(x + 2 * T.Count) * reciprocal, T.Load(x + 3 * T.Count) * reciprocal);
+        T.StoreQuantized(a, b, c, d, q);
     }
 
     /// <summary>The last vector overlaps the one before it: what is written twice is the same twice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Steps<T>(int* acc, float* sk, float factor, int n, byte* p) where T : struct, IFloatLanes<T>
     {
-        nint last = n - T.Count;
+        nint last = n - T.Count, i = 0;
         var maxima = T.LoadInt32(acc + last) * T.Load(sk + last);
-        for (nint i = 0; i < last; i += T.Count) maxima = T.Max(maxima, T.LoadInt32(acc + i) * T.Load(sk + i));
+        for (; i < last; i += T.Count) maxima = T.Max(maxima, T.LoadInt32(acc + i) * T.Load(sk + i));
         var (max, factors) = (T.Create(maxima.MaxLane()), T.Create(factor));
-        for (nint i = 0; i < last; i += T.Count) ((max - T.LoadInt32(acc + i) * T.Load(sk + i)) * factors).StoreSaturated(p + i);
-        ((max - T.LoadInt32(acc + last) * T.Load(sk + last)) * factors).StoreSaturated(p + last);
+        for (i = 0; i <= n - 4 * T.Count; i += 4 * T.Count)
+        {
+            var (a, b) = (StepsBelow(max, acc, sk, factors, i), StepsBelow(max, acc, sk, factors, i + T.Count));
+            var (c, d) = (StepsBelow(max, acc, sk, factors, i + 2 * T.Count), StepsBelow(max, acc, sk, factors, i + 3 * T.Count));
+            T.StoreSaturated(a, b, c, d, p + i);
+        }
+        for (; i < last; i += T.Count) StepsBelow(max, acc, sk, factors, i).StoreSaturated(p + i);
+        StepsBelow(max, acc, sk, factors, last).StoreSaturated(p + last);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T StepsBelow<T>(T max, int* acc, float* sk, T factors, nint index) where T : struct, IFloatLanes<T> =>
+        (max - T.LoadInt32(acc + index) * T.Load(sk + index)) * factors;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Values<T>(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals) where T : struct, IFloatLanes<T>
@@ -118,7 +138,17 @@ sealed unsafe class AttentionOps(KernelIsa widest)
             scales[i] = zero ? 1 : scales[i] / 127;
         }
         for (nint j = 0; j < n; j++, v += stride, q += d)
-            for (nint i = 0; i < d; i += T.Count) (T.Load(v + i) * T.Load(reciprocals + i)).StoreQuantized(q + i);
+        {
+            nint i = 0;
+            for (; i <= d - 4 * T.Count; i += 4 * T.Count)
+            {
+                var (a, b) = (T.Load(v + i) * T.Load(reciprocals + i), T.Load(v + i + T.Count) * T.Load(reciprocals + i + T.Count));
+                var third = T.Load(v + i + 2 * T.Count) * T.Load(reciprocals + i + 2 * T.Count);
+                var fourth = T.Load(v + i + 3 * T.Count) * T.Load(reciprocals + i + 3 * T.Count);
+                T.StoreQuantized(a, b, third, fourth, q + i);
+            }
+            for (; i < d; i += T.Count) (T.Load(v + i) * T.Load(reciprocals + i)).StoreQuantized(q + i);
+        }
     }
 }
 

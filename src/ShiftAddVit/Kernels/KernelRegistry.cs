@@ -59,6 +59,7 @@ public sealed class KernelRegistry
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
         (Rows, Attention) = (new(widest), new(widest));
+        Blocks = new(Rows);
     }
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
@@ -73,6 +74,9 @@ public sealed class KernelRegistry
 
     /// <summary>The row operations, in the widest vectors allowed.</summary>
     internal RowOps Rows { get; }
+
+    /// <summary>The row operations on blocks of rows.</summary>
+    internal RowBlockOps Blocks { get; }
 
     /// <summary>The operations between the products of 8-bit attention, in the same vectors.</summary>
     internal AttentionOps Attention { get; }

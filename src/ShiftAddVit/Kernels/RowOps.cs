@@ -30,21 +30,6 @@ sealed unsafe class RowOps(KernelIsa widest)
         return zero ? 1 : max / 127;
     }
 
-    /// <summary><see cref="LayerNorm"/>, then <see cref="Quantize"/>: the same bits. Returns the scale s.</summary>
-    /// <param name="x">[K].</param>
-    /// <param name="gamma">[K].</param>
-    /// <param name="beta">[K].</param>
-    /// <param name="eps">Added to the variance.</param>
-    /// <param name="length">K.</param>
-    /// <param name="y">[K], the normalised row.</param>
-    /// <param name="q">[K].</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public float LayerNormQuantize(float* x, float* gamma, float* beta, float eps, int length, float* y, byte* q)
-    {
-        LayerNorm(x, gamma, beta, eps, length, y);
-        return Quantize(y, length, q);
-    }
-
     /// <summary>y[n] = (float)acc[n] * (sx * sw[n]) + bias[n], each operation rounded on its own.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Dequantize(int* acc, float sx, float* sw, float* bias, int length, float* y)

@@ -51,6 +51,12 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>Stores min(255, roundHalfEven(value)) as bytes, for values of at least 0.</summary>
     void StoreSaturated(byte* destination);
 
+    /// <summary><see cref="StoreQuantized(byte*)"/> of four vectors, one after the other.</summary>
+    static abstract void StoreQuantized(T a, T b, T c, T d, byte* destination);
+
+    /// <summary><see cref="StoreSaturated(byte*)"/> of four vectors, one after the other.</summary>
+    static abstract void StoreSaturated(T a, T b, T c, T d, byte* destination);
+
     /// <summary>Adds int32, which stay below 2^31, and rounds each sum to the nearest float.</summary>
     static abstract T LoadSum(int* left, int* right);
 

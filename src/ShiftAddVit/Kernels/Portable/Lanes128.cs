@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -47,9 +48,29 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
     public static FloatLanes128 PowerOfTwo(FloatLanes128 n) =>
         new(((Vector128.ConvertToInt32Native(n._value) + Vector128.Create(127)) << 23).AsSingle());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuantized(FloatLanes128 a, FloatLanes128 b, FloatLanes128 c, FloatLanes128 d, byte* destination)
+    {
+        a.StoreQuantized(destination);
+        b.StoreQuantized(destination + Count);
+        c.StoreQuantized(destination + 2 * Count);
+        d.StoreQuantized(destination + 3 * Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSaturated(FloatLanes128 a, FloatLanes128 b, FloatLanes128 c, FloatLanes128 d, byte* destination)
+    {
+        a.StoreSaturated(destination);
+        b.StoreSaturated(destination + Count);
+        c.StoreSaturated(destination + 2 * Count);
+        d.StoreSaturated(destination + 3 * Count);
+    }
 
     public static FloatLanes128 LoadSum(int* left, int* right) => new(Vector128.ConvertToSingle(Vector128.Load(left) + Vector128.Load(right)));
 

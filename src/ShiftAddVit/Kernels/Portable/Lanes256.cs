@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -47,9 +48,29 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
     public static FloatLanes256 PowerOfTwo(FloatLanes256 n) =>
         new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuantized(FloatLanes256 a, FloatLanes256 b, FloatLanes256 c, FloatLanes256 d, byte* destination)
+    {
+        a.StoreQuantized(destination);
+        b.StoreQuantized(destination + Count);
+        c.StoreQuantized(destination + 2 * Count);
+        d.StoreQuantized(destination + 3 * Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSaturated(FloatLanes256 a, FloatLanes256 b, FloatLanes256 c, FloatLanes256 d, byte* destination)
+    {
+        a.StoreSaturated(destination);
+        b.StoreSaturated(destination + Count);
+        c.StoreSaturated(destination + 2 * Count);
+        d.StoreSaturated(destination + 3 * Count);
+    }
 
     public static FloatLanes256 LoadSum(int* left, int* right) => new(Vector256.ConvertToSingle(Vector256.Load(left) + Vector256.Load(right)));
 
