@@ -6,12 +6,12 @@ namespace ShiftAddVit.Kernels;
 
 /// <summary>
 /// Row operations on blocks of rows, one after the other in memory; the bits are those of <see cref="RowOps"/> row by row. Each pass goes
-/// over all rows before the next begins: what one row waits for, a sum across lanes or a division, another computes meanwhile.
+/// over several rows before the next begins, as many as the first-level cache holds: what one row waits for, a sum across lanes or a
+/// division, another computes meanwhile.
 /// </summary>
 sealed unsafe class RowBlockOps(RowOps rows)
 {
-    /// <summary>Rows whose statistics are kept between passes.</summary>
-    const int RowsAtATime = 32;
+    const int MostRowsAtATime = 32, ElementsAtATime = 4096;
 
     /// <summary><see cref="RowOps.Quantize"/> of each row.</summary>
     /// <param name="x">[M,K].</param>
@@ -21,10 +21,14 @@ sealed unsafe class RowBlockOps(RowOps rows)
     /// <param name="scales">s [M].</param>
     public void Quantize(float* x, int m, int k, byte* q, float* scales)
     {
-        if (Fits<FloatLanes512>(KernelIsa.Vector512, k)) Quantize<FloatLanes512>(x, m, k, q, scales);
-        else if (Fits<FloatLanes256>(KernelIsa.Vector256, k)) Quantize<FloatLanes256>(x, m, k, q, scales);
-        else if (Fits<FloatLanes128>(KernelIsa.Vector128, k)) Quantize<FloatLanes128>(x, m, k, q, scales);
-        else for (var row = 0; row < m; row++) scales[row] = rows.Quantize(x + (long)row * k, k, q + (long)row * k);
+        for (int count; m > 0; m -= count, x += (long)count * k, q += (long)count * k, scales += count)
+        {
+            count = int.Min(m, RowsAtATime(k));
+            if (Fits<FloatLanes512>(KernelIsa.Vector512, k)) Quantize<FloatLanes512>(x, count, k, q, scales);
+            else if (Fits<FloatLanes256>(KernelIsa.Vector256, k)) Quantize<FloatLanes256>(x, count, k, q, scales);
+            else if (Fits<FloatLanes128>(KernelIsa.Vector128, k)) Quantize<FloatLanes128>(x, count, k, q, scales);
+            else for (var row = 0; row < count; row++) scales[row] = rows.Quantize(x + (long)row * k, k, q + (long)row * k);
+        }
     }
 
     /// <summary><see cref="RowOps.LayerNorm"/>, then <see cref="RowOps.Quantize"/>, of each row.</summary>
@@ -37,9 +41,9 @@ sealed unsafe class RowBlockOps(RowOps rows)
     public void LayerNormQuantize(float* x, int m, in NormOperands norm, float* y, byte* q, float* scales)
     {
         var k = norm.Length;
-        for (; m > 0; m -= RowsAtATime)
+        for (int count; m > 0; m -= count, x += (long)count * k, y += (long)count * k, q += (long)count * k, scales += count)
         {
-            var count = int.Min(m, RowsAtATime);
+            count = int.Min(m, RowsAtATime(k));
             if (Fits<FloatLanes512>(KernelIsa.Vector512, k)) LayerNormQuantize<FloatLanes512>(x, count, norm, y, q, scales);
             else if (Fits<FloatLanes256>(KernelIsa.Vector256, k)) LayerNormQuantize<FloatLanes256>(x, count, norm, y, q, scales);
             else if (Fits<FloatLanes128>(KernelIsa.Vector128, k)) LayerNormQuantize<FloatLanes128>(x, count, norm, y, q, scales);
@@ -49,12 +53,10 @@ sealed unsafe class RowBlockOps(RowOps rows)
                     rows.LayerNorm(x + (long)row * k, norm.Gamma, norm.Beta, norm.Epsilon, k, y + (long)row * k);
                     scales[row] = rows.Quantize(y + (long)row * k, k, q + (long)row * k);
                 }
-            x += (long)count * k;
-            y += (long)count * k;
-            q += (long)count * k;
-            scales += count;
         }
     }
+
+    static int RowsAtATime(int k) => Math.Clamp(ElementsAtATime / k, 1, MostRowsAtATime);
 
     /// <summary>Whether rows are whole groups of four of the widest vectors, the only case worth a form of its own.</summary>
     bool Fits<T>(KernelIsa isa, int k) where T : struct, IFloatLanes<T> => rows.Widest >= isa && k % (4 * T.Count) == 0;
@@ -70,8 +72,8 @@ sealed unsafe class RowBlockOps(RowOps rows)
     static void LayerNormQuantize<T>(float* x, int m, in NormOperands norm, float* y, byte* q, float* scales) where T : struct, IFloatLanes<T>
     {
         var k = norm.Length;
-        var means = stackalloc float[RowsAtATime];
-        var factors = stackalloc float[RowsAtATime];
+        var means = stackalloc float[MostRowsAtATime];
+        var factors = stackalloc float[MostRowsAtATime];
         for (var row = 0; row < m; row++) factors[row] = Spread<T>(x + (long)row * k, norm, out means[row]);
         for (var row = 0; row < m; row++)
             scales[row] = Normalize<T>(x + (long)row * k, norm, means[row], factors[row], y + (long)row * k);
