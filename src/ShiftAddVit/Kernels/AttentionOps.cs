@@ -5,60 +5,58 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels;
 
 /// <summary>
-/// What attention on bytes does between its two integer products, in vectors of up to a given width. All input is finite. The bits are
-/// those of <see cref="Reference.AttentionReference"/> in every width.
+/// What attention on bytes does around its two integer products, on blocks of rows, in vectors of up to a given width. All input is finite.
+/// The bits are those of <see cref="Reference.AttentionReference"/> in every width. Strides are in elements.
 /// </summary>
 sealed unsafe class AttentionOps(KernelIsa widest)
 {
     /// <summary>A row of probabilities is padded to a multiple of this; the padding is written, as 0.</summary>
     public const int ProbabilityPadding = 64;
 
-    /// <summary>Quantises each head of a row on its own, as <see cref="RowOps.Quantize"/>.</summary>
-    /// <param name="x">[heads,D].</param>
-    /// <param name="heads">How many.</param>
-    /// <param name="d">D.</param>
-    /// <param name="q">[heads,D].</param>
-    /// <param name="scales">s of head h at h * <paramref name="scaleStride"/>.</param>
-    /// <param name="scaleStride">In elements.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void QuantizeHeads(float* x, int heads, int d, byte* q, float* scales, nint scaleStride)
+    /// <summary>Rows between which a pass is changed: what one waits for, another computes meanwhile.</summary>
+    const int RowsAtATime = 8;
+
+    /// <summary>N rounded up to <see cref="ProbabilityPadding"/>.</summary>
+    public static int Padded(int n) => (n + ProbabilityPadding - 1) & -ProbabilityPadding;
+
+    /// <summary>Quantises each head of each row on its own, as <see cref="RowOps.Quantize"/>.</summary>
+    public void QuantizeHeads(in HeadOperands o)
     {
-        if (widest >= KernelIsa.Vector512 && d % FloatLanes512.Count == 0) Heads<FloatLanes512>(x, heads, d, q, scales, scaleStride);
-        else if (widest >= KernelIsa.Vector256 && d % FloatLanes256.Count == 0) Heads<FloatLanes256>(x, heads, d, q, scales, scaleStride);
-        else if (widest >= KernelIsa.Vector128 && d % FloatLanes128.Count == 0) Heads<FloatLanes128>(x, heads, d, q, scales, scaleStride);
-        else Heads<FloatLanes1>(x, heads, d, q, scales, scaleStride);
+        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Heads<FloatLanes512>(o);
+        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Heads<FloatLanes256>(o);
+        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Heads<FloatLanes128>(o);
+        else Heads<FloatLanes1>(o);
     }
 
     /// <summary>
-    /// z[j] = (float)acc[j] * sk[j]; p[j] = table[min(255, roundHalfEven((max z - z[j]) * factor))], <see cref="ExponentialTable"/>.
+    /// z[j] = (float)acc[m,j] * sk[j]; p[m,j] = table[min(255, roundHalfEven((max z - z[j]) * factor[m]))], <see cref="ExponentialTable"/>;
+    /// then factor[m] = 1 / SUM_j p[m,j]. The sum is at least 255: the largest is 255.
     /// </summary>
-    /// <param name="acc">[N].</param>
-    /// <param name="sk">[N], positive.</param>
-    /// <param name="factor">Steps of the table a unit of z, positive.</param>
-    /// <param name="n">N, at least 1.</param>
-    /// <param name="p">[N] and its padding.</param>
-    /// <returns>SUM_j p[j], at least 255: the largest is 255.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public int Softmax(int* acc, float* sk, float factor, int n, byte* p)
+    public void Softmax(in SoftmaxOperands operands)
     {
-        if (widest >= KernelIsa.Vector512 && n >= FloatLanes512.Count) Steps<FloatLanes512>(acc, sk, factor, n, p);
-        else if (widest >= KernelIsa.Vector256 && n >= FloatLanes256.Count) Steps<FloatLanes256>(acc, sk, factor, n, p);
-        else if (widest >= KernelIsa.Vector128 && n >= FloatLanes128.Count) Steps<FloatLanes128>(acc, sk, factor, n, p);
-        else Steps<FloatLanes1>(acc, sk, factor, n, p);
-        var padded = (n + ProbabilityPadding - 1) & -ProbabilityPadding;
-        new Span<byte>(p + n, padded - n).Fill(ExponentialTable.Length - 1);
-        return ByteTable.LookUp(p, padded, ExponentialTable.Values, widest);
+        var o = operands;
+        for (var rest = operands.Rows; rest > 0; rest -= RowsAtATime)
+        {
+            o.Rows = int.Min(rest, RowsAtATime);
+            if (widest >= KernelIsa.Vector512 && o.Keys >= FloatLanes512.Count) Steps<FloatLanes512>(o);
+            else if (widest >= KernelIsa.Vector256 && o.Keys >= FloatLanes256.Count) Steps<FloatLanes256>(o);
+            else if (widest >= KernelIsa.Vector128 && o.Keys >= FloatLanes128.Count) Steps<FloatLanes128>(o);
+            else Steps<FloatLanes1>(o);
+            LookUp(o);
+            o.Scores += RowsAtATime * o.ScoreStride;
+            o.Probabilities += RowsAtATime * Padded(o.Keys);
+            o.Factors += RowsAtATime;
+        }
     }
 
     /// <summary>Quantises values with one scale a channel: q[j,d] = roundHalfEven(v[j,d] * (127 / max_j |v[j,d]|)) + 128.</summary>
     /// <param name="v">[N,D].</param>
-    /// <param name="stride">Elements from one row of v to the next.</param>
+    /// <param name="stride">From one row of v to the next.</param>
     /// <param name="n">N.</param>
     /// <param name="d">D.</param>
     /// <param name="q">[N,D].</param>
     /// <param name="scales">sv [D] = max_j |v[j,d]| / 127; 1 for a channel of zeros.</param>
     /// <param name="reciprocals">[D], scratch.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void QuantizeValues(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals)
     {
         if (widest >= KernelIsa.Vector512 && d % FloatLanes512.Count == 0) Values<FloatLanes512>(v, stride, n, d, q, scales, reciprocals);
@@ -67,60 +65,100 @@ sealed unsafe class AttentionOps(KernelIsa widest)
         else Values<FloatLanes1>(v, stride, n, d, q, scales, reciprocals);
     }
 
-    /// <summary>y[d] = (float)(acc[d] + offset[d]) * (factor * sv[d]).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Combine(int* acc, int* offset, float factor, float* sv, int d, float* y)
+    /// <summary>y[m,d] = (float)(acc[m,d] + offset[d]) * (factor[m] * sv[d]).</summary>
+    public void Combine(in CombineOperands o)
     {
-        var op = new Combine { Acc = acc, Offset = offset, Factor = factor, Scales = sv, Y = y };
-        Traversal.ForEach(ref op, d, widest);
+        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Combine<FloatLanes512>(o);
+        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Combine<FloatLanes256>(o);
+        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Combine<FloatLanes128>(o);
+        else Combine<FloatLanes1>(o);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Heads<T>(float* x, int heads, int d, byte* q, float* scales, nint scaleStride) where T : struct, IFloatLanes<T>
+    static void Heads<T>(in HeadOperands operands) where T : struct, IFloatLanes<T>
     {
-        for (var h = 0; h < heads; h++, x += d, q += d)
+        var o = operands;
+        for (var row = 0; row < o.Rows; row++, o.X += o.XStride, o.Q += o.QStride, o.Scales++)
+            for (var h = 0; h < o.Heads; h++)
+            {
+                var x = o.X + h * o.HeadSize;
+                var magnitude = T.Abs(T.Load(x));
+                for (nint i = T.Count; i < o.HeadSize; i += T.Count) magnitude = T.Max(magnitude, T.Abs(T.Load(x + i)));
+                var max = magnitude.MaxLane();
+                var zero = max < Negligible.Below;
+                o.Scales[h * o.ScaleStride] = zero ? 1 : max / 127;
+                Round(x, T.Create(zero ? 0 : 127 / max), o.HeadSize, o.Q + h * o.HeadSize);
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Round<T>(float* x, T reciprocal, int length, byte* q) where T : struct, IFloatLanes<T>
+    {
+        nint i = 0;
+        for (; i <= length - 4 * T.Count; i += 4 * T.Count)
         {
-            var magnitude = T.Abs(T.Load(x));
-            for (nint i = T.Count; i < d; i += T.Count) magnitude = T.Max(magnitude, T.Abs(T.Load(x + i)));
-            var max = magnitude.MaxLane();
-            var zero = max < Negligible.Below;
-            var reciprocal = T.Create(zero ? 0 : 127 / max);
-            scales[h * scaleStride] = zero ? 1 : max / 127;
-            nint at = 0;
-            for (; at <= d - 4 * T.Count; at += 4 * T.Count) StoreQuantized4(x + at, reciprocal, q + at);
-            for (; at < d; at += T.Count) (T.Load(x + at) * reciprocal).StoreQuantized(q + at);
+            var a = T.Load(x + i) * reciprocal;
+            var b = T.Load(x + i + T.Count) * reciprocal;
+            var c = T.Load(x + i + 2 * T.Count) * reciprocal;
+            var d = T.Load(x + i + 3 * T.Count) * reciprocal;
+            T.StoreQuantized(a, b, c, d, q + i);
+        }
+        for (; i < length; i += T.Count) (T.Load(x + i) * reciprocal).StoreQuantized(q + i);
+    }
+
+    /// <summary>Maxima of all rows, then their steps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Steps<T>(in SoftmaxOperands o) where T : struct, IFloatLanes<T>
+    {
+        var maxima = stackalloc float[RowsAtATime];
+        for (var row = 0; row < o.Rows; row++) maxima[row] = Largest<T>(o.Scores + row * o.ScoreStride, o.KeyScales, o.Keys);
+        for (var row = 0; row < o.Rows; row++)
+        {
+            var p = o.Probabilities + row * Padded(o.Keys);
+            StepsBelow(T.Create(maxima[row]), o.Scores + row * o.ScoreStride, o.KeyScales, T.Create(o.Factors[row]), o.Keys, p);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StoreQuantized4<T>(float* x, T reciprocal, byte* q) where T : struct, IFloatLanes<T>
+    static float Largest<T>(int* acc, float* sk, int n) where T : struct, IFloatLanes<T>
     {
-        var (a, b) = (T.Load(x) * reciprocal, T.Load(x + T.Count) * reciprocal);
-        var (c, d) = (T.Load(x + 2 * T.Count) * reciprocal, T.Load(x + 3 * T.Count) * reciprocal);
-        T.StoreQuantized(a, b, c, d, q);
+        nint last = n - T.Count;
+        var maxima = T.LoadInt32(acc + last) * T.Load(sk + last);
+        for (nint i = 0; i < last; i += T.Count) maxima = T.Max(maxima, T.LoadInt32(acc + i) * T.Load(sk + i));
+        return maxima.MaxLane();
     }
 
     /// <summary>The last vector overlaps the one before it: what is written twice is the same twice.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Steps<T>(int* acc, float* sk, float factor, int n, byte* p) where T : struct, IFloatLanes<T>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StepsBelow<T>(T max, int* acc, float* sk, T factor, int n, byte* p) where T : struct, IFloatLanes<T>
     {
         nint last = n - T.Count, i = 0;
-        var maxima = T.LoadInt32(acc + last) * T.Load(sk + last);
-        for (; i < last; i += T.Count) maxima = T.Max(maxima, T.LoadInt32(acc + i) * T.Load(sk + i));
-        var (max, factors) = (T.Create(maxima.MaxLane()), T.Create(factor));
-        for (i = 0; i <= n - 4 * T.Count; i += 4 * T.Count)
+        for (; i <= n - 4 * T.Count; i += 4 * T.Count)
         {
-            var (a, b) = (StepsBelow(max, acc, sk, factors, i), StepsBelow(max, acc, sk, factors, i + T.Count));
-            var (c, d) = (StepsBelow(max, acc, sk, factors, i + 2 * T.Count), StepsBelow(max, acc, sk, factors, i + 3 * T.Count));
+            var a = Step(max, acc + i, sk + i, factor);
+            var b = Step(max, acc + i + T.Count, sk + i + T.Count, factor);
+            var c = Step(max, acc + i + 2 * T.Count, sk + i + 2 * T.Count, factor);
+            var d = Step(max, acc + i + 3 * T.Count, sk + i + 3 * T.Count, factor);
             T.StoreSaturated(a, b, c, d, p + i);
         }
-        for (; i < last; i += T.Count) StepsBelow(max, acc, sk, factors, i).StoreSaturated(p + i);
-        StepsBelow(max, acc, sk, factors, last).StoreSaturated(p + last);
+        for (; i < last; i += T.Count) Step(max, acc + i, sk + i, factor).StoreSaturated(p + i);
+        Step(max, acc + last, sk + last, factor).StoreSaturated(p + last);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static T StepsBelow<T>(T max, int* acc, float* sk, T factors, nint index) where T : struct, IFloatLanes<T> =>
-        (max - T.LoadInt32(acc + index) * T.Load(sk + index)) * factors;
+    static T Step<T>(T max, int* acc, float* sk, T factor) where T : struct, IFloatLanes<T> => (max - T.LoadInt32(acc) * T.Load(sk)) * factor;
+
+    /// <summary>Padding first becomes the step whose entry is 0.</summary>
+    void LookUp(in SoftmaxOperands o)
+    {
+        var padded = Padded(o.Keys);
+        for (var row = 0; row < o.Rows; row++)
+        {
+            var p = o.Probabilities + row * padded;
+            new Span<byte>(p + o.Keys, padded - o.Keys).Fill(ExponentialTable.Length - 1);
+            o.Factors[row] = 1f / ByteTable.LookUp(p, padded, ExponentialTable.Values, widest);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Values<T>(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals) where T : struct, IFloatLanes<T>
@@ -137,34 +175,81 @@ sealed unsafe class AttentionOps(KernelIsa widest)
             reciprocals[i] = zero ? 0 : 127 / scales[i];
             scales[i] = zero ? 1 : scales[i] / 127;
         }
-        for (nint j = 0; j < n; j++, v += stride, q += d)
+        for (nint i = 0; i < d; i += T.Count)
         {
-            nint i = 0;
-            for (; i <= d - 4 * T.Count; i += 4 * T.Count)
-            {
-                var (a, b) = (T.Load(v + i) * T.Load(reciprocals + i), T.Load(v + i + T.Count) * T.Load(reciprocals + i + T.Count));
-                var third = T.Load(v + i + 2 * T.Count) * T.Load(reciprocals + i + 2 * T.Count);
-                var fourth = T.Load(v + i + 3 * T.Count) * T.Load(reciprocals + i + 3 * T.Count);
-                T.StoreQuantized(a, b, third, fourth, q + i);
-            }
-            for (; i < d; i += T.Count) (T.Load(v + i) * T.Load(reciprocals + i)).StoreQuantized(q + i);
+            var reciprocal = T.Load(reciprocals + i);
+            for (nint j = 0; j < n; j++) (T.Load(v + j * stride + i) * reciprocal).StoreQuantized(q + j * d + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Combine<T>(in CombineOperands operands) where T : struct, IFloatLanes<T>
+    {
+        var o = operands;
+        for (var row = 0; row < o.Rows; row++, o.Sums += o.HeadSize, o.Output += o.OutputStride)
+        {
+            var factor = T.Create(o.Factors[row]);
+            for (nint i = 0; i < o.HeadSize; i += T.Count)
+                (T.LoadSum(o.Sums + i, o.Offsets + i) * (factor * T.Load(o.ValueScales + i))).Store(o.Output + i);
         }
     }
 }
 
-unsafe struct Combine : ILaneOperator
+/// <summary>Rows of heads to quantise.</summary>
+unsafe struct HeadOperands
 {
-    public required int* Acc;
-    public required int* Offset;
-    public required float Factor;
-    public required float* Scales;
-    public required float* Y;
+    public required int Rows, Heads, HeadSize;
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
-    {
-        var y = T.LoadSum(Acc + index, Offset + index) * (T.Create(Factor) * T.Load(Scales + index));
-        y.Store(Y + index);
-        return y;
-    }
+    /// <summary>[rows, heads * D].</summary>
+    public required float* X;
+    public required nint XStride;
+
+    /// <summary>[rows, heads * D].</summary>
+    public required byte* Q;
+    public required nint QStride;
+
+    /// <summary>s of row m and head h at m + h * ScaleStride.</summary>
+    public required float* Scales;
+    public required nint ScaleStride;
+}
+
+/// <summary>Rows of scores to make probabilities of.</summary>
+unsafe struct SoftmaxOperands
+{
+    public required int Rows, Keys;
+
+    /// <summary>acc [rows, keys].</summary>
+    public required int* Scores;
+    public required nint ScoreStride;
+
+    /// <summary>sk [keys], positive.</summary>
+    public required float* KeyScales;
+
+    /// <summary>[rows]: steps of the table a unit of z, positive; then 1 / SUM p.</summary>
+    public required float* Factors;
+
+    /// <summary>p [rows, keys and their padding].</summary>
+    public required byte* Probabilities;
+}
+
+/// <summary>Sums of values to scale.</summary>
+unsafe struct CombineOperands
+{
+    public required int Rows, HeadSize;
+
+    /// <summary>acc [rows, D].</summary>
+    public required int* Sums;
+
+    /// <summary>[D].</summary>
+    public required int* Offsets;
+
+    /// <summary>[rows].</summary>
+    public required float* Factors;
+
+    /// <summary>sv [D].</summary>
+    public required float* ValueScales;
+
+    /// <summary>y [rows, D].</summary>
+    public required float* Output;
+    public required nint OutputStride;
 }

@@ -16,20 +16,26 @@ static unsafe class ByteOperandPacking
         /// <summary>
         /// Outputs are rows: w[n,k] = source[n * stride + k] - 128. Accumulators start as weights' do, for activations with zero point 128.
         /// </summary>
-        /// <param name="n">N, outputs.</param>
+        /// <param name="first">The first output to pack.</param>
+        /// <param name="count">How many.</param>
         /// <param name="k">K, inputs.</param>
-        /// <param name="source">N rows.</param>
+        /// <param name="source">Row <paramref name="first"/>.</param>
         /// <param name="stride">Bytes from one row to the next.</param>
-        /// <param name="packed"><see cref="PackFormat.ByteLength"/> bytes.</param>
-        public void PackRows(int n, int k, byte* source, nint stride, byte* packed)
+        /// <param name="packed">All outputs, <see cref="PackFormat.ByteLength"/> bytes.</param>
+        public void PackRows(int first, int count, int k, byte* source, nint stride, byte* packed)
         {
-            for (var row = 0; row < n; row++, source += stride)
+            var (panelBytes, group) = ((nint)format.PanelBytes(k), format.KGroup);
+            var (panel, lane) = Math.DivRem(first, format.Nr);
+            packed += panel * panelBytes;
+            for (var row = 0; row < count; row++, source += stride)
             {
-                var panel = packed + row / format.Nr * (nint)format.PanelBytes(k);
-                if (format.AccumulatorStarts) ((int*)panel)[row % format.Nr] = -ZeroPoint * (Sum(source, k) - ZeroPoint * k);
-                var target = panel + format.StartBytes + row % format.Nr * format.KGroup;
-                if (format.KGroup == Quad && k % Quad == 0) CopyQuads(source, k, target, format.Nr * Quad);
+                if (format.AccumulatorStarts) ((int*)packed)[lane] = -ZeroPoint * (Sum(source, k) - ZeroPoint * k);
+                var target = packed + format.StartBytes + lane * group;
+                if (group == Quad && k % Quad == 0) CopyQuads(source, k, target, format.Nr * Quad);
                 else CopyGroups(source, stride: 1, k, target, format);
+                if (++lane < format.Nr) continue;
+                packed += panelBytes;
+                lane = 0;
             }
         }
 

@@ -1,7 +1,6 @@
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
 using ShiftAddVit.Packing;
-using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Inference.Steps;
 
@@ -12,14 +11,13 @@ namespace ShiftAddVit.Inference.Steps;
 sealed unsafe class ByteAttentionStep : Step
 {
     /// <summary>Queries at a time: their scores stay in the first-level cache.</summary>
-    const int QueriesPerBlock = 24;
+    const int QueriesPerBlock = 12;
 
     /// <summary>Parts a thread gets on average, so that uneven ones even out.</summary>
     const int PartsPerThread = 4;
 
     readonly ByteHeads _heads;
     readonly Region _output;
-    readonly IntegerKernel _kernel;
     readonly AttentionOps _ops;
     readonly int _queries;
 
@@ -30,8 +28,10 @@ sealed unsafe class ByteAttentionStep : Step
     public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context)
     {
         (_heads, _output, _queries) = (heads, output, queries);
-        (_kernel, _ops) = (context.Model.Registry.Integer(WeightFormat.S8), context.Model.Registry.Attention);
+        _ops = context.Model.Registry.Attention;
     }
+
+    IntegerKernel Kernel => _heads.Kernel;
 
     VitArchitecture Architecture => Context.Model.Architecture;
 
@@ -41,15 +41,13 @@ sealed unsafe class ByteAttentionStep : Step
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
-    /// <summary>N rounded up to what a row of probabilities is padded to; those beyond N are 0.</summary>
-    int PaddedTokens => (Architecture.Tokens + AttentionOps.ProbabilityPadding - 1) & -AttentionOps.ProbabilityPadding;
+    /// <summary>Probabilities beyond N are 0.</summary>
+    int PaddedTokens => AttentionOps.Padded(Architecture.Tokens);
 
     /// <summary>N rounded up to whole groups of inputs; the values beyond N are 0.</summary>
     int ValueRows => (Architecture.Tokens + 3) & -4;
 
-    long KeyBytes => Align(_kernel.Packing.ByteLength(Architecture.Tokens, Architecture.HeadSize));
-
-    long ValueBytes => Align(_kernel.Packing.ByteLength(Architecture.HeadSize, ValueRows));
+    long ValueBytes => Align(Kernel.Packing.ByteLength(Architecture.HeadSize, ValueRows));
 
     long QuantisedValueBytes => Align((long)ValueRows * Architecture.HeadSize);
 
@@ -61,8 +59,8 @@ sealed unsafe class ByteAttentionStep : Step
 
     long SumBytes => Align((long)QueriesPerBlock * Architecture.HeadSize * sizeof(int));
 
-    public override long ScratchBytes => KeyBytes + ValueBytes + QuantisedValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes + SumBytes
-        + Align(Math.Max(_kernel.ScratchBytes(Architecture.HeadSize), _kernel.ScratchBytes(ValueRows)));
+    public override long ScratchBytes => ValueBytes + QuantisedValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes + SumBytes
+        + Align(Math.Max(Kernel.ScratchBytes(Architecture.HeadSize), Kernel.ScratchBytes(ValueRows)));
 
     public override void Execute(int part, int thread)
     {
@@ -71,60 +69,65 @@ sealed unsafe class ByteAttentionStep : Step
         var scratch = Context.Scratch(thread);
         var operands = new Operands(this, image, head, scratch);
         TimeBudget.Enter(Work.PackHeads);
-        PackKeysAndValues(operands);
+        PackValues(operands);
         var end = (int)((long)_queries * (piece + 1) / Pieces);
         for (var row = (int)((long)_queries * piece / Pieces); row < end; row += QueriesPerBlock)
             Attend(operands, row, Math.Min(QueriesPerBlock, end - row));
     }
 
-    void PackKeysAndValues(in Operands o)
+    void PackValues(in Operands o)
     {
         var (n, d, c) = (Architecture.Tokens, Architecture.HeadSize, Architecture.Width);
-        _kernel.Packing.PackRows(n, d, _heads.Keys(o.Image, o.Head), c, o.Keys);
         _ops.QuantizeValues(_heads.Values(o.Image, o.Head), c, n, d, o.QuantisedValues, o.ValueScales, o.Reciprocals);
         new Span<byte>(o.QuantisedValues + n * d, (ValueRows - n) * d).Fill(128);
-        _kernel.Packing.PackColumns(d, ValueRows, o.QuantisedValues, d, o.Values, o.Offsets);
+        Kernel.Packing.PackColumns(d, ValueRows, o.QuantisedValues, d, o.Values, o.Offsets);
     }
 
     void Attend(in Operands o, int first, int count)
     {
         var (n, d, c) = (Architecture.Tokens, Architecture.HeadSize, Architecture.Width);
         TimeBudget.Enter(Work.Scores);
-        _kernel.Run(new IntegerOperands
+        Kernel.Run(new IntegerOperands
         {
             M = count, N = n, K = d, Activations = _heads.Queries(o.Image, o.Head) + (long)first * c, ActivationStride = c,
-            Weights = o.Keys, Output = o.Scores, OutputStride = n, Scratch = o.Rest,
+            Weights = _heads.Keys(o.Image, o.Head), Output = o.Scores, OutputStride = n, Scratch = o.Rest,
         });
         TimeBudget.Enter(Work.Softmax);
         var queryScales = _heads.QueryScales(o.Image, o.Head) + first;
         var keyScales = _heads.KeyScales(o.Image, o.Head);
         var steps = ExponentialTable.StepsPerUnit / MathF.Sqrt(d);
         var factors = stackalloc float[QueriesPerBlock];
-        for (var i = 0; i < count; i++)
-            factors[i] = 1f / _ops.Softmax(o.Scores + i * n, keyScales, queryScales[i] * steps, n, o.Probabilities + i * PaddedTokens);
+        for (var i = 0; i < count; i++) factors[i] = queryScales[i] * steps;
+        _ops.Softmax(new()
+        {
+            Rows = count, Keys = n, Scores = o.Scores, ScoreStride = n, KeyScales = keyScales, Factors = factors, Probabilities = o.Probabilities,
+        });
         TimeBudget.Enter(Work.Values);
-        _kernel.Run(new IntegerOperands
+        Kernel.Run(new IntegerOperands
         {
             M = count, N = d, K = ValueRows, Activations = o.Probabilities, ActivationStride = PaddedTokens,
             Weights = o.Values, Output = o.Sums, OutputStride = d, Scratch = o.Rest,
         });
         var output = Context.Arena.Pointer<float>(_output) + ((long)o.Image * n + first) * c + o.Head * d;
-        for (var i = 0; i < count; i++) _ops.Combine(o.Sums + i * d, o.Offsets, factors[i], o.ValueScales, d, output + (long)i * c);
+        _ops.Combine(new()
+        {
+            Rows = count, HeadSize = d, Sums = o.Sums, Offsets = o.Offsets, Factors = factors, ValueScales = o.ValueScales,
+            Output = output, OutputStride = c,
+        });
     }
 
     /// <summary>One head of one image, and where its parts lie in the scratch.</summary>
     readonly struct Operands
     {
         public readonly int Image, Head;
-        public readonly byte* Keys, Values, QuantisedValues, Probabilities, Rest;
+        public readonly byte* Values, QuantisedValues, Probabilities, Rest;
         public readonly float* ValueScales, Reciprocals;
         public readonly int* Offsets, Scores, Sums;
 
         public Operands(ByteAttentionStep step, int image, int head, byte* scratch)
         {
             (Image, Head) = (image, head);
-            Keys = scratch;
-            Values = Keys + step.KeyBytes;
+            Values = scratch;
             QuantisedValues = Values + step.ValueBytes;
             ValueScales = (float*)(QuantisedValues + step.QuantisedValueBytes);
             Reciprocals = (float*)((byte*)ValueScales + step.ChannelBytes);

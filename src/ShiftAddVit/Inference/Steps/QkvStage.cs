@@ -30,7 +30,8 @@ sealed unsafe class QkvStage : RowStage
     }
 
     public override long ScratchBytes(int rows) =>
-        FloatBytes(rows, _block.Qkv.Inputs) + (_heads is null ? 0 : FloatBytes(rows, _block.Qkv.Outputs)) + _block.Qkv.ScratchBytes(rows);
+        FloatBytes(rows, _block.Qkv.Inputs) + (_heads is null ? 0 : FloatBytes(rows, _block.Qkv.Outputs))
+        + Math.Max(_block.Qkv.ScratchBytes(rows), _heads?.ScratchBytes(rows) ?? 0);
 
     public override void Run(int first, int count, byte* scratch)
     {
@@ -53,11 +54,7 @@ sealed unsafe class QkvStage : RowStage
                     _queries!.ApplyNormed(tokens + row * c, _block.Norm1, 1, qkv + row * width, width, Epilogue.Store, normed, rest);
         }
         TimeBudget.Enter(Work.QuantizeHeads);
-        for (var row = 0; row < count; row++, qkv += width)
-        {
-            if (_keysAndValues is null || Asks(first + row)) _heads?.KeepQueries(qkv, first + row);
-            _heads?.KeepKeysAndValues(qkv + c, first + row);
-        }
+        _heads?.Keep((float*)(scratch + FloatBytes(count, c)), first, count, _keysAndValues is not null, rest);
     }
 
     bool Asks(int row) => row % Context.Model.Architecture.Tokens < Context.Model.Architecture.PrefixTokens;

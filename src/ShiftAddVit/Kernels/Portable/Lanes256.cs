@@ -81,7 +81,7 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
         return new(Vector256.Create(FloatLanes128.LookUp(table, lines.GetLower()), FloatLanes128.LookUp(table, lines.GetUpper())));
     }
 
-    public float SumLanes() => Vector256.Sum(_value);
+    public float SumLanes() => new FloatLanes128(_value.GetLower() + _value.GetUpper()).SumLanes();
 
     public float MaxLane()
     {

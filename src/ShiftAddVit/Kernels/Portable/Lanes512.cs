@@ -117,7 +117,7 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
         return new(Vector512.Create(FloatLanes256.LookUp32(table, lower)._value, FloatLanes256.LookUp32(table, upper)._value));
     }
 
-    public float SumLanes() => Vector512.Sum(_value);
+    public float SumLanes() => new FloatLanes256(_value.GetLower() + _value.GetUpper()).SumLanes();
 
     public float MaxLane()
     {
