@@ -45,34 +45,44 @@ sealed unsafe class DotProductKernel(Operation op, NumberType weights, TileShape
         for (var m = 0; m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
     }
 
-    /// <summary>Panel by panel, the rows in whole tiles and a last lower one.</summary>
+    /// <summary>The whole panels, then what is left of N.</summary>
     /// <param name="m">M.</param>
     /// <param name="n">N.</param>
     /// <param name="k">K.</param>
     /// <param name="start">The arguments of the first tile, its counts not set.</param>
     /// <param name="epilogue">Null for int32.</param>
-    void Run(int m, int n, int k, in DotProductArguments start, Epilogue? epilogue)
+    void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
     {
-        var panelBytes = (nint)Packing.PanelBytes(k);
-        var (tiles, rest) = Math.DivRem(m, shape.Rows);
-        for (var first = 0; first < n; first += Packing.Nr)
+        var (panels, width) = Math.DivRem(n, Packing.Nr);
+        var (vectors, tail) = Math.DivRem(width, Isa.Lanes);
+        start.End = start.Panel + Packing.ByteLength(n, k);
+        RunPanels(panels, m, new(shape, shape.Rows, shape.Vectors, Masked: false, k, epilogue), ref start);
+        start.Mask = (1 << tail) - 1;
+        if (width > 0) RunPanels(1, m, new(shape, shape.Rows, vectors + (tail > 0 ? 1 : 0), tail > 0, k, epilogue), ref start);
+    }
+
+    /// <summary>Panel by panel, the rows in whole tiles and a last lower one. Moves the arguments beyond the panels.</summary>
+    void RunPanels(int count, int m, DotProductKey key, ref DotProductArguments next)
+    {
+        var (tiles, rest) = Math.DivRem(m, key.Rows);
+        var panelBytes = (nint)Packing.PanelBytes(key.Inputs);
+        var whole = tiles > 0 ? Find(key) : null;
+        var last = rest > 0 ? Find(key with { Rows = rest }) : null;
+        for (var panel = 0; panel < count; panel++)
         {
-            var width = int.Min(Packing.Nr, n - first);
-            var (vectors, tail) = ((width + Isa.Lanes - 1) / Isa.Lanes, width % Isa.Lanes);
-            var arguments = start;
-            arguments.Panel += first / Packing.Nr * panelBytes;
-            arguments.Output = (float*)start.Output + first;
-            arguments.ColumnScales += first;
-            arguments.Bias += first;
-            arguments.Mask = (1 << tail) - 1;
+            if (next.Ahead < next.Panel + panelBytes) next.Ahead = next.Panel + panelBytes;
+            var arguments = next;
             arguments.Tiles = tiles;
-            var key = new DotProductKey(shape, shape.Rows, vectors, tail != 0, k, epilogue);
-            if (tiles > 0) Call(key, &arguments);
+            if (tiles > 0) whole(&arguments);
             arguments.Tiles = 1;
-            if (rest > 0) Call(key with { Rows = rest }, &arguments);
+            if (rest > 0) last(&arguments);
+            next.Ahead = arguments.Ahead;
+            next.Panel += panelBytes;
+            next.Output = (float*)next.Output + Packing.Nr;
+            next.ColumnScales += Packing.Nr;
+            next.Bias += Packing.Nr;
         }
     }
 
-    static void Call(DotProductKey key, DotProductArguments* arguments) =>
-        ((delegate* unmanaged<DotProductArguments*, void>)Code.Get(key))(arguments);
+    static delegate* unmanaged<DotProductArguments*, void> Find(DotProductKey key) => (delegate* unmanaged<DotProductArguments*, void>)Code.Get(key);
 }

@@ -49,4 +49,8 @@ unsafe struct DotProductArguments
 
     /// <summary><see cref="GeluTable.Pointer"/>.</summary>
     public float* Table;
+
+    /// <summary>Weights to be fetched into a nearer cache, and where the last ones end.</summary>
+    public byte* Ahead;
+    public byte* End;
 }
