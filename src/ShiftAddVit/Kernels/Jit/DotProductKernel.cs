@@ -3,17 +3,33 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// U8 activations times signed bytes by generated VPDPBUSD code, tiles of 6 rows x 64 outputs. Serves every weight format: shift weights
-/// are integers up to 127 and are decoded to signed bytes when they are packed.
+/// U8 activations times signed bytes by generated code, one panel and tile after the other. Serves every weight format: shift weights are
+/// integers up to 127 and are decoded to signed bytes when they are packed.
 /// </summary>
-sealed unsafe class DotProductKernel(Operation op, NumberType weights, TileShape shape) : IntegerKernel(
-    new(op, NumberType.U8, weights, NumberType.I32, shape.Rows, shape.Vectors * Isa.Lanes, KernelIsa.Avx512Vnni),
-    "weights decoded to signed bytes when packed; byte dot products (VPDPBUSD)",
-    new(WeightFormat.S8, shape.Vectors * Isa.Lanes, DotProductEmitter.GroupInputs, accumulatorStarts: true))
+sealed unsafe class DotProductKernel : IntegerKernel
 {
-    static readonly CodeCache<DotProductKey> Code = new(key => new DotProductEmitter(key, Isa).Emit());
+    readonly CodeCache<DotProductKey> _code;
 
-    static VectorIsa Isa => VectorIsa.Avx512Vnni;
+    /// <summary>A kernel of a tile.</summary>
+    /// <param name="op">What it computes.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="tile">How it computes.</param>
+    public DotProductKernel(Operation op, NumberType weights, DotProductTile tile) : base(
+        new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products),
+        new(WeightFormat.S8, tile.Nr, DotProductEmitter.GroupInputs, tile.AccumulatorStarts))
+    {
+        Tile = tile;
+        _code = new(key => new DotProductEmitter(key, tile).Emit());
+    }
+
+    static string Describe(ProductForm products) => "weights decoded to signed bytes when packed; " + products switch
+    {
+        ProductForm.DotProduct => "byte dot products (VPDPBUSD)",
+        ProductForm.UnsignedPairs => "products of byte pairs (VPMADDUBSW)",
+        _ => "products of byte pairs, signs moved to the weights (VPSIGNB, VPMADDUBSW)",
+    };
+
+    public DotProductTile Tile { get; }
 
     public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
 
@@ -54,11 +70,14 @@ sealed unsafe class DotProductKernel(Operation op, NumberType weights, TileShape
     void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
     {
         var (panels, width) = Math.DivRem(n, Packing.Nr);
-        var (vectors, tail) = Math.DivRem(width, Isa.Lanes);
+        var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
+        var key = new DotProductKey(Name, Tile.Rows, Tile.Vectors, Masked: false, k, epilogue);
         start.End = start.Panel + Packing.ByteLength(n, k);
-        RunPanels(panels, m, new(shape, shape.Rows, shape.Vectors, Masked: false, k, epilogue), ref start);
+        RunPanels(panels, m, key, ref start);
+        if (width == 0) return;
         start.Mask = (1 << tail) - 1;
-        if (width > 0) RunPanels(1, m, new(shape, shape.Rows, vectors + (tail > 0 ? 1 : 0), tail > 0, k, epilogue), ref start);
+        if (!Tile.Isa.HasMaskRegisters) new Span<int>(start.TailLanes, tail).Fill(-1);
+        RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, ref start);
     }
 
     /// <summary>Panel by panel, the rows in whole tiles and a last lower one. Moves the arguments beyond the panels.</summary>
@@ -84,5 +103,5 @@ sealed unsafe class DotProductKernel(Operation op, NumberType weights, TileShape
         }
     }
 
-    static delegate* unmanaged<DotProductArguments*, void> Find(DotProductKey key) => (delegate* unmanaged<DotProductArguments*, void>)Code.Get(key);
+    delegate* unmanaged<DotProductArguments*, void> Find(DotProductKey key) => (delegate* unmanaged<DotProductArguments*, void>)_code.Get(key);
 }
