@@ -5,35 +5,40 @@ using static Iced.Intel.AssemblerRegisters;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// Writes the x86-64 code that multiplies a column of tiles by one panel of weights with byte dot products: each int32 lane adds four
-/// products of an unsigned activation and a signed weight, without saturation.
-/// acc starts at -128 * SUM_k w, the panel's first row, so that SUM w * q becomes SUM w * (q - 128).
-/// Vector registers: from the last down the accumulators (row-major), below them a group's weights, activations in turn in the lowest.
-/// rdi arguments, r8, rsi, r9 and r11 rows 0, 3, 6 and 9 of the tile, r10 their stride, rdx the panel, rcx the loop, rax free.
+/// Writes the x86-64 code that multiplies a column of tiles by one panel of weights: each int32 lane adds four products of an unsigned
+/// activation and a signed weight at a time. Accumulators start at -128 * SUM_k w, the panel's first row, where products are of q and not of
+/// q - 128.
+/// Vector registers: from the last down the accumulators (row-major), below them a group's weights, in the lowest what products need.
+/// rdi arguments, r8, rsi, r9 and r11 rows 0, 3, 6 and 9 of the tile, r10 their stride, rdx the panel, rcx the loop, rax weights to come.
+/// With each group one cache line of weights to come is fetched into the second-level cache: four tiles fetch a panel.
 /// </summary>
 sealed class DotProductEmitter
 {
     public const int GroupInputs = 4;
-    const int Unroll = 4, RowsPerBase = 3, MostActivations = 4;
+    const int Unroll = 4, RowsPerBase = 3, LineBytes = 64;
 
     static readonly AssemblerRegister64[] Bases = [r8, rsi, r9, r11];
 
     readonly DotProductKey _key;
-    readonly Assembler _ = new(64) { PreferVex = false };
+    readonly DotProductTile _tile;
+    readonly Assembler _ = new(64);
     readonly VectorAssembler _vectors;
-    readonly int _firstAccumulator, _firstWeights, _activations;
-    int _activation;
+    readonly ByteProducts _products;
+    readonly int _firstAccumulator, _firstWeights;
 
-    public DotProductEmitter(DotProductKey key, VectorIsa isa)
+    public DotProductEmitter(DotProductKey key, DotProductTile tile)
     {
-        _key = key;
-        _vectors = new(isa, _);
-        _firstAccumulator = isa.Registers - key.Rows * key.Vectors;
+        (_key, _tile) = (key, tile);
+        _vectors = new(tile.Isa, _, VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.TailLanes))));
+        _firstAccumulator = tile.Isa.Registers - key.Rows * key.Vectors;
         _firstWeights = _firstAccumulator - key.Vectors;
-        _activations = int.Min(MostActivations, _firstWeights);
+        _products = ByteProducts.Create(tile.Products, _vectors, _firstWeights);
     }
 
-    int GroupBytes => _key.Shape.Vectors * _vectors.Isa.Bytes;
+    int GroupBytes => _tile.Vectors * _vectors.Isa.Bytes;
+
+    /// <summary>Cache lines of weights to come that are fetched with each group.</summary>
+    int GroupLines => int.Max(1, GroupBytes / LineBytes / 4);
 
     public byte[] Emit()
     {
@@ -61,7 +66,7 @@ sealed class DotProductEmitter
     {
         CallingConvention.Enter(_);
         _.mov(r10, __[rdi + Offset(nameof(DotProductArguments.ActivationStride))]);
-        if (!_key.Masked) return;
+        if (!_key.Masked || !_vectors.Isa.HasMaskRegisters) return;
         _.mov(rax, __[rdi + Offset(nameof(DotProductArguments.Mask))]);
         _.kmovw(k1, eax);
     }
@@ -76,10 +81,28 @@ sealed class DotProductEmitter
             _.add(Bases[i], r10);
         }
         _.mov(rdx, __[rdi + Offset(nameof(DotProductArguments.Panel))]);
-        for (var j = 0; j < _key.Vectors; j++) _vectors.Load(Accumulator(0, j), VectorAssembler.At(rdx, j * _vectors.Isa.Bytes));
+        StartAccumulators();
+        _products.Begin();
+        // Beyond the last weights: this panel again, which costs nothing.
+        _.mov(rax, __[rdi + Offset(nameof(DotProductArguments.Ahead))]);
+        _.cmp(rax, __[rdi + Offset(nameof(DotProductArguments.End))]);
+        _.cmovae(rax, rdx);
+    }
+
+    void StartAccumulators()
+    {
+        var isa = _vectors.Isa;
+        if (_tile.AccumulatorStarts)
+        {
+            for (var j = 0; j < _key.Vectors; j++) _vectors.Load(Accumulator(0, j), VectorAssembler.At(rdx, j * isa.Bytes));
+            _.add(rdx, GroupBytes);
+        }
+        else
+        {
+            for (var j = 0; j < _key.Vectors; j++) _vectors.Do(isa.Clear, Accumulator(0, j), Accumulator(0, j), Accumulator(0, j));
+        }
         for (var i = 1; i < _key.Rows; i++)
-            for (var j = 0; j < _key.Vectors; j++) _vectors.Copy(Accumulator(i, j), Accumulator(0, j));
-        _.add(rdx, GroupBytes);
+            for (var j = 0; j < _key.Vectors; j++) _vectors.Do(isa.Copy, Accumulator(i, j), Accumulator(0, j));
     }
 
     void Accumulate()
@@ -100,6 +123,7 @@ sealed class DotProductEmitter
         Groups(Unroll);
         foreach (var rows in Bases.AsSpan(0, BaseCount)) _.add(rows, Unroll * GroupInputs);
         _.add(rdx, Unroll * GroupBytes);
+        _.add(rax, Unroll * LineBytes);
         _.dec(ecx);
         _.jne(loop);
     }
@@ -109,11 +133,11 @@ sealed class DotProductEmitter
         for (var group = 0; group < count; group++)
         {
             LoadWeights(group);
+            _.prefetcht1(__byte_ptr[rax + group * LineBytes]);
             for (var i = 0; i < _key.Rows; i++)
             {
-                var activation = NextActivation();
-                _vectors.Broadcast(activation, Row(i, group * GroupInputs).ToMemoryOperand(64));
-                AddProducts(i, activation);
+                _products.TakeActivations(Row(i, group * GroupInputs).ToMemoryOperand(64));
+                AddProducts(i);
             }
         }
     }
@@ -132,9 +156,8 @@ sealed class DotProductEmitter
                 _.movzx(ecx, __byte_ptr[Row(i, first + input)]);
                 _.or(eax, ecx);
             }
-            var activation = NextActivation();
-            _vectors.Broadcast(activation, eax);
-            AddProducts(i, activation);
+            _products.TakeActivations(Register.EAX);
+            AddProducts(i);
         }
     }
 
@@ -144,16 +167,15 @@ sealed class DotProductEmitter
             _vectors.Load(_firstWeights + j, VectorAssembler.At(rdx, group * GroupBytes + j * _vectors.Isa.Bytes));
     }
 
-    void AddProducts(int row, int activation)
+    void AddProducts(int row)
     {
-        for (var j = 0; j < _key.Vectors; j++) _vectors.Do(_vectors.Isa.DotProduct, Accumulator(row, j), activation, _firstWeights + j);
+        for (var j = 0; j < _key.Vectors; j++) _products.Add(Accumulator(row, j), _firstWeights + j);
     }
-
-    int NextActivation() => _activation++ % _activations;
 
     /// <summary>Moves the arguments to the next tile; the epilogue has moved the output.</summary>
     void Advance()
     {
+        _.add(__qword_ptr[rdi + Offset(nameof(DotProductArguments.Ahead))], _key.Inputs / GroupInputs * LineBytes);
         _.imul(rax, r10, _key.Rows);
         _.add(__[rdi + Offset(nameof(DotProductArguments.Activations))], rax);
     }

@@ -3,17 +3,33 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// U8 activations times signed bytes by generated VPDPBUSD code, tiles of 6 rows x 64 outputs. Serves every weight format: shift weights
-/// are integers up to 127 and are decoded to signed bytes when they are packed.
+/// U8 activations times signed bytes by generated code, one panel and tile after the other. Serves every weight format: shift weights are
+/// integers up to 127 and are decoded to signed bytes when they are packed.
 /// </summary>
-sealed unsafe class DotProductKernel(Operation op, NumberType weights, TileShape shape) : IntegerKernel(
-    new(op, NumberType.U8, weights, NumberType.I32, shape.Rows, shape.Vectors * Isa.Lanes, KernelIsa.Avx512Vnni),
-    "weights decoded to signed bytes when packed; byte dot products (VPDPBUSD)",
-    new(WeightFormat.S8, shape.Vectors * Isa.Lanes, DotProductEmitter.GroupInputs, accumulatorStarts: true))
+sealed unsafe class DotProductKernel : IntegerKernel
 {
-    static readonly CodeCache<DotProductKey> Code = new(key => new DotProductEmitter(key, Isa).Emit());
+    readonly CodeCache<DotProductKey> _code;
 
-    static VectorIsa Isa => VectorIsa.Avx512Vnni;
+    /// <summary>A kernel of a tile.</summary>
+    /// <param name="op">What it computes.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="tile">How it computes.</param>
+    public DotProductKernel(Operation op, NumberType weights, DotProductTile tile) : base(
+        new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products),
+        new(WeightFormat.S8, tile.Nr, DotProductEmitter.GroupInputs, tile.AccumulatorStarts))
+    {
+        Tile = tile;
+        _code = new(key => new DotProductEmitter(key, tile).Emit());
+    }
+
+    static string Describe(ProductForm products) => "weights decoded to signed bytes when packed; " + products switch
+    {
+        ProductForm.DotProduct => "byte dot products (VPDPBUSD)",
+        ProductForm.UnsignedPairs => "products of byte pairs (VPMADDUBSW)",
+        _ => "products of byte pairs, signs moved to the weights (VPSIGNB, VPMADDUBSW)",
+    };
+
+    public DotProductTile Tile { get; }
 
     public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
 
@@ -45,34 +61,47 @@ sealed unsafe class DotProductKernel(Operation op, NumberType weights, TileShape
         for (var m = 0; m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
     }
 
-    /// <summary>Panel by panel, the rows in whole tiles and a last lower one.</summary>
+    /// <summary>The whole panels, then what is left of N.</summary>
     /// <param name="m">M.</param>
     /// <param name="n">N.</param>
     /// <param name="k">K.</param>
     /// <param name="start">The arguments of the first tile, its counts not set.</param>
     /// <param name="epilogue">Null for int32.</param>
-    void Run(int m, int n, int k, in DotProductArguments start, Epilogue? epilogue)
+    void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
     {
-        var panelBytes = (nint)Packing.PanelBytes(k);
-        var (tiles, rest) = Math.DivRem(m, shape.Rows);
-        for (var first = 0; first < n; first += Packing.Nr)
+        var (panels, width) = Math.DivRem(n, Packing.Nr);
+        var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
+        var key = new DotProductKey(Name, Tile.Rows, Tile.Vectors, Masked: false, k, epilogue);
+        start.End = start.Panel + Packing.ByteLength(n, k);
+        RunPanels(panels, m, key, ref start);
+        if (width == 0) return;
+        start.Mask = (1 << tail) - 1;
+        if (!Tile.Isa.HasMaskRegisters) new Span<int>(start.TailLanes, tail).Fill(-1);
+        RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, ref start);
+    }
+
+    /// <summary>Panel by panel, the rows in whole tiles and a last lower one. Moves the arguments beyond the panels.</summary>
+    void RunPanels(int count, int m, DotProductKey key, ref DotProductArguments next)
+    {
+        var (tiles, rest) = Math.DivRem(m, key.Rows);
+        var panelBytes = (nint)Packing.PanelBytes(key.Inputs);
+        var whole = tiles > 0 ? Find(key) : null;
+        var last = rest > 0 ? Find(key with { Rows = rest }) : null;
+        for (var panel = 0; panel < count; panel++)
         {
-            var width = int.Min(Packing.Nr, n - first);
-            var (vectors, tail) = ((width + Isa.Lanes - 1) / Isa.Lanes, width % Isa.Lanes);
-            var arguments = start;
-            arguments.Panel += first / Packing.Nr * panelBytes;
-            arguments.Output = (float*)start.Output + first;
-            arguments.ColumnScales += first;
-            arguments.Bias += first;
-            arguments.Mask = (1 << tail) - 1;
+            if (next.Ahead < next.Panel + panelBytes) next.Ahead = next.Panel + panelBytes;
+            var arguments = next;
             arguments.Tiles = tiles;
-            var key = new DotProductKey(shape, shape.Rows, vectors, tail != 0, k, epilogue);
-            if (tiles > 0) Call(key, &arguments);
+            if (tiles > 0) whole(&arguments);
             arguments.Tiles = 1;
-            if (rest > 0) Call(key with { Rows = rest }, &arguments);
+            if (rest > 0) last(&arguments);
+            next.Ahead = arguments.Ahead;
+            next.Panel += panelBytes;
+            next.Output = (float*)next.Output + Packing.Nr;
+            next.ColumnScales += Packing.Nr;
+            next.Bias += Packing.Nr;
         }
     }
 
-    static void Call(DotProductKey key, DotProductArguments* arguments) =>
-        ((delegate* unmanaged<DotProductArguments*, void>)Code.Get(key))(arguments);
+    delegate* unmanaged<DotProductArguments*, void> Find(DotProductKey key) => (delegate* unmanaged<DotProductArguments*, void>)_code.Get(key);
 }

@@ -2,20 +2,31 @@ using System.Runtime.InteropServices;
 
 namespace ShiftAddVit.Kernels.Jit;
 
+/// <summary>How a kernel computes its tiles.</summary>
+/// <param name="Isa">Its instructions.</param>
+/// <param name="Products">How products are formed.</param>
+/// <param name="Rows">The most rows of a tile.</param>
+/// <param name="Vectors">Vectors of outputs in a panel, all of which a tile covers.</param>
+sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors)
+{
+    /// <summary>Outputs in a panel.</summary>
+    public int Nr => Vectors * Isa.Lanes;
+
+    /// <summary>Whether products are of q, so that -128 * SUM_k w is to be added.</summary>
+    public bool AccumulatorStarts => Products != ProductForm.SignedPairs;
+}
+
 /// <summary>What generated code is made for; equal keys share code.</summary>
-/// <param name="Shape">The tile of the kernel.</param>
-/// <param name="Rows">Rows of a tile, up to those of the shape.</param>
-/// <param name="Vectors">Vectors of outputs, up to those of the shape.</param>
+/// <param name="Kernel">Whose code it is.</param>
+/// <param name="Rows">Rows of a tile, up to those of the kernel.</param>
+/// <param name="Vectors">Vectors of outputs, up to those of a panel.</param>
 /// <param name="Masked">Whether the last vector is stored in part.</param>
 /// <param name="Inputs">K.</param>
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
-readonly record struct DotProductKey(TileShape Shape, int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue)
+readonly record struct DotProductKey(KernelName Kernel, int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue)
 {
-    public override string ToString() => $"DotProduct_{Rows}x{Vectors}v{(Masked ? "m" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}";
+    public override string ToString() => $"{Kernel}_{Rows}x{Vectors}{(Masked ? "m" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}";
 }
-
-/// <summary>The most rows and vectors of outputs whose accumulators a tile keeps in registers.</summary>
-readonly record struct TileShape(int Rows, int Vectors);
 
 /// <summary>The arguments of generated code, which it advances from tile to tile. Strides are in bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -35,8 +46,9 @@ unsafe struct DotProductArguments
     /// <summary>Tiles to compute, one below the other; at least 1. Counted down.</summary>
     public nint Tiles;
 
-    /// <summary>One bit for each output that the last vector stores.</summary>
+    /// <summary>One bit for each output that the last vector stores; then the same as lanes.</summary>
     public nint Mask;
+    public fixed int TailLanes[8];
 
     /// <summary>sx, the first row of the tile.</summary>
     public float* RowScales;
@@ -49,4 +61,8 @@ unsafe struct DotProductArguments
 
     /// <summary><see cref="GeluTable.Pointer"/>.</summary>
     public float* Table;
+
+    /// <summary>Weights to be fetched into a nearer cache, and where the last ones end.</summary>
+    public byte* Ahead;
+    public byte* End;
 }
