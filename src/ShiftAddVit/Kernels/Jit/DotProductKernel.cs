@@ -16,7 +16,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <param name="tile">How it computes.</param>
     public DotProductKernel(Operation op, NumberType weights, DotProductTile tile) : base(
         new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products),
-        new(WeightFormat.S8, tile.Nr, DotProductEmitter.GroupInputs, tile.AccumulatorStarts))
+        new(WeightFormat.S8, tile.Nr, TileProductEmitter.GroupInputs, tile.AccumulatorStarts))
     {
         Tile = tile;
         _code = new(key => new DotProductEmitter(key, tile).Emit());
@@ -71,7 +71,9 @@ sealed unsafe class DotProductKernel : IntegerKernel
     {
         var (panels, width) = Math.DivRem(n, Packing.Nr);
         var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
-        var key = new DotProductKey(Name, Tile.Rows, Tile.Vectors, Masked: false, k, epilogue);
+        var pipelined = k <= Tile.PipelinedInputs && m >= Tile.Rows;
+        var rows = pipelined ? DotProductTile.PipelinedRows : Tile.Rows;
+        var key = new DotProductKey(Name, rows, Tile.Vectors, Masked: false, k, epilogue, pipelined);
         start.End = start.Panel + Packing.ByteLength(n, k);
         RunPanels(panels, m, key, ref start);
         if (width == 0) return;
@@ -86,7 +88,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         var (tiles, rest) = Math.DivRem(m, key.Rows);
         var panelBytes = (nint)Packing.PanelBytes(key.Inputs);
         var whole = tiles > 0 ? Find(key) : null;
-        var last = rest > 0 ? Find(key with { Rows = rest }) : null;
+        var last = rest > 0 ? Find(key with { Rows = rest, Pipelined = false }) : null;
         for (var panel = 0; panel < count; panel++)
         {
             if (next.Ahead < next.Panel + panelBytes) next.Ahead = next.Panel + panelBytes;
