@@ -47,8 +47,7 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
     {
         var next = _code.CreateLabel();
         _code.Label(ref next);
-        Sums(_code, 0).Begin();
-        Sums(_code, 0).Complete();
+        WholeSums();
         Finish(_code, 0);
         _code.dec(Argument(nameof(DotProductArguments.Tiles)));
         _code.jne(next);
@@ -58,8 +57,7 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
     void EmitPipelined()
     {
         var (round, lastIsFirst, lastIsSecond, end) = (_code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel());
-        Sums(_code, 0).Begin();
-        Sums(_code, 0).Complete();
+        WholeSums();
         _code.Label(ref round);
         _code.dec(Argument(nameof(DotProductArguments.Tiles)));
         _code.je(lastIsFirst);
@@ -78,7 +76,14 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
 
     int FirstAccumulator(int set) => tile.Isa.Registers - (set + 1) * key.Rows * key.Vectors;
 
-    TileProductEmitter Sums(Assembler code, int set) => new(key, tile, code, FirstAccumulator(set));
+    TileProductEmitter Sums(Assembler code, int set, bool overlaps) => new(key, tile, code, FirstAccumulator(set), overlaps);
+
+    void WholeSums()
+    {
+        var sums = Sums(_code, 0, overlaps: false);
+        sums.Begin();
+        sums.Complete();
+    }
 
     void Finish(Assembler code, int set) => new TileEpilogueEmitter(key, code, Vectors(tile, code), FirstAccumulator(set)).Emit();
 
@@ -86,11 +91,11 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
     void Overlap(int sums, int finish)
     {
         var (first, second) = (new Assembler(64), new Assembler(64));
-        Sums(first, sums).Begin();
+        Sums(first, sums, overlaps: true).Begin();
         Finish(second, finish);
         var (longer, shorter) = first.Instructions.Count >= second.Instructions.Count ? (first, second) : (second, first);
         Spread(longer.Instructions, shorter.Instructions);
-        Sums(_code, sums).Complete();
+        Sums(_code, sums, overlaps: true).Complete();
     }
 
     void Spread(IReadOnlyList<Instruction> longer, IReadOnlyList<Instruction> shorter)

@@ -70,16 +70,19 @@ sealed unsafe class DotProductKernel : IntegerKernel
     void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
     {
         var (panels, width) = Math.DivRem(n, Packing.Nr);
-        var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
-        var pipelined = k <= Tile.PipelinedInputs && m >= Tile.Rows;
-        var rows = pipelined ? DotProductTile.PipelinedRows : Tile.Rows;
-        var key = new DotProductKey(Name, rows, Tile.Vectors, Masked: false, k, epilogue, pipelined);
         start.End = start.Panel + Packing.ByteLength(n, k);
-        RunPanels(panels, m, key, ref start);
+        if (panels > 0) RunPanels(panels, m, Key(m, k, Tile.Vectors, false, epilogue), ref start);
         if (width == 0) return;
+        var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
         start.Mask = (1 << tail) - 1;
         if (!Tile.Isa.HasMaskRegisters) new Span<int>(start.TailLanes, tail).Fill(-1);
-        RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, ref start);
+        RunPanels(1, m, Key(m, k, vectors + (tail > 0 ? 1 : 0), tail > 0, epilogue), ref start);
+    }
+
+    DotProductKey Key(int m, int k, int vectors, bool masked, Epilogue? epilogue)
+    {
+        var pipelined = Tile.Pipelines(m, k);
+        return new(Name, pipelined ? DotProductTile.PipelinedRows : Tile.Rows, vectors, masked, k, epilogue, pipelined);
     }
 
     /// <summary>Panel by panel, the rows in whole tiles and a last lower one. Moves the arguments beyond the panels.</summary>

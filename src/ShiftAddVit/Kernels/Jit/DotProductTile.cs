@@ -21,6 +21,9 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
 
     /// <summary>Whether products are of q, so that -128 * SUM_k w is to be added.</summary>
     public bool AccumulatorStarts => Products != ProductForm.SignedPairs;
+
+    /// <summary>Whether tiles of M rows and K inputs are pipelined.</summary>
+    public bool Pipelines(int m, int k) => k <= PipelinedInputs && m >= 2 * PipelinedRows;
 }
 
 /// <summary>What generated code is made for; equal keys share code.</summary>

@@ -13,10 +13,11 @@ namespace ShiftAddVit.Kernels.Jit;
 /// <param name="tile">How it is computed.</param>
 /// <param name="code">Where to.</param>
 /// <param name="firstAccumulator">The accumulators' registers, row-major.</param>
-sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assembler code, int firstAccumulator)
+/// <param name="overlaps">Whether an epilogue is to be spread among the first groups.</param>
+sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assembler code, int firstAccumulator, bool overlaps)
 {
     public const int GroupInputs = 4;
-    const int Unroll = 4, RowsPerBase = 3, LineBytes = 64, MostHeadGroups = 48;
+    const int Unroll = 4, RowsPerBase = 3, LineBytes = 64, MostHeadGroups = 24;
 
     static readonly AssemblerRegister64[] Bases = [r8, rsi, r9, r11];
 
@@ -29,7 +30,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     int GroupBytes => tile.Vectors * tile.Isa.Bytes;
 
     /// <summary>Groups that are written one by one before any loop, for an epilogue to be spread among them.</summary>
-    int HeadGroups => key.Pipelined ? int.Min(MostHeadGroups, key.Inputs / GroupInputs) : 0;
+    int HeadGroups => overlaps ? int.Min(MostHeadGroups, key.Inputs / GroupInputs) : 0;
 
     /// <summary>Writes the beginning of a tile, which has no jumps.</summary>
     public void Begin()
