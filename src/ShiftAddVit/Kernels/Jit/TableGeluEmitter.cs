@@ -4,7 +4,7 @@ namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
 /// Writes y = max(y, 0) - (slope * c + intercept), c = min(|y|, Last), where the lowest bits of c + Bias choose the line: see
-/// <see cref="GeluTable"/>, which rdx points at.
+/// <see cref="GeluTable"/>, which rcx points at.
 /// </summary>
 abstract class TableGeluEmitter(VectorAssembler vectors)
 {
@@ -16,9 +16,6 @@ abstract class TableGeluEmitter(VectorAssembler vectors)
     protected VectorAssembler Vectors => vectors;
 
     protected VectorIsa Isa => vectors.Isa;
-
-    /// <summary>Loads what stays in registers, before each tile.</summary>
-    public virtual void Begin() { }
 
     /// <summary>Replaces a vector of y.</summary>
     public void Apply(int y)
@@ -37,29 +34,27 @@ abstract class TableGeluEmitter(VectorAssembler vectors)
         vectors.Do(Isa.Min, c, c, Table(GeluTable.LastIndex));
     }
 
-    protected static MemoryOperand Table(int index) => VectorAssembler.At(Register.RDX, index * sizeof(float));
+    protected static MemoryOperand Table(int index) => VectorAssembler.At(Register.RCX, index * sizeof(float));
 }
 
-/// <summary>Tables in registers: the lowest five bits of an index choose one of the 32 lanes of two (VPERMI2PS).</summary>
+/// <summary>The lowest five bits of an index choose one of the 32 lanes of two registers (VPERMT2PS).</summary>
 sealed class PermutedLines(VectorAssembler vectors) : TableGeluEmitter(vectors)
 {
     public const int Lanes = GeluTable.Lines / 2;
 
-    const int Slopes = 4, Intercepts = 6;
-
-    public override void Begin()
-    {
-        for (var part = 0; part < 4; part++) Vectors.Load(Slopes + part, Table(part * Lanes));
-    }
-
     protected override void Lines(int y)
     {
         Clamp(First, y);
-        Vectors.Do(Isa.Add, Third, First, Table(GeluTable.BiasIndex));
-        Vectors.Do(Isa.Copy, Second, Third);
-        Vectors.Do(Code.EVEX_Vpermi2ps_zmm_k1z_zmm_zmmm512b32, Third, Slopes, Slopes + 1);
-        Vectors.Do(Code.EVEX_Vpermi2ps_zmm_k1z_zmm_zmmm512b32, Second, Intercepts, Intercepts + 1);
-        Vectors.Do(Isa.MultiplyAdd, Third, First, Second);
+        Vectors.Do(Isa.Add, Second, First, Table(GeluTable.BiasIndex));
+        LookUp(Third, 0);
+        LookUp(Fourth, GeluTable.Lines);
+        Vectors.Do(Isa.MultiplyAdd, Third, First, Fourth);
+    }
+
+    void LookUp(int to, int table)
+    {
+        Vectors.Load(to, Table(table));
+        Vectors.Do(Code.EVEX_Vpermt2ps_zmm_k1z_zmm_zmmm512b32, to, Second, Table(table + Lanes));
     }
 }
 
@@ -80,6 +75,6 @@ sealed class GatheredLines(VectorAssembler vectors) : TableGeluEmitter(vectors)
     void Gather(int to, int table)
     {
         Vectors.Do(Code.VEX_Vpcmpeqd_ymm_ymm_ymmm256, Second, Second, Second);
-        Vectors.Gather(to, new(Register.RDX, Vectors.Vector(First), sizeof(float), table * sizeof(float), displSize: 1), mask: Second);
+        Vectors.Gather(to, new(Register.RCX, Vectors.Vector(First), sizeof(float), table * sizeof(float), displSize: 1), mask: Second);
     }
 }
