@@ -74,6 +74,7 @@ public unsafe class ByteOperandPackingTests
     {
         var bytes = new byte[count];
         new Random(seed).NextBytes(bytes);
-        return bytes;
+        // Weights, like all that is quantised, are -127..127.
+        return [.. bytes.Select(value => byte.Max(value, 1))];
     }
 }
