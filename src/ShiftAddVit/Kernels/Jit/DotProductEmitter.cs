@@ -33,6 +33,10 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
     /// <summary>A field of the arguments, 8 bytes.</summary>
     public static AssemblerMemoryOperand Argument(string field) => __qword_ptr[rdi + Offset(field)];
 
+    /// <summary>Room for a vector of 8 lanes.</summary>
+    public static MemoryOperand Spill(int slot) =>
+        VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.Spill)) + slot * 8 * sizeof(float));
+
     static int Offset(string field) => (int)Marshal.OffsetOf<DotProductArguments>(field);
 
     void LoadConstants()

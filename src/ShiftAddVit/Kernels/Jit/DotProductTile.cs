@@ -61,6 +61,9 @@ unsafe struct DotProductArguments
     public nint Mask;
     public fixed int TailLanes[8];
 
+    /// <summary>Two vectors that wait for registers.</summary>
+    public fixed float Spill[16];
+
     /// <summary>sx, the first row of the tile.</summary>
     public float* RowScales;
 

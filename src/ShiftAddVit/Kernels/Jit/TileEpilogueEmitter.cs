@@ -55,7 +55,8 @@ sealed class TileEpilogueEmitter(DotProductKey key, Assembler code, VectorAssemb
             vectors.Load(First, output, tail);
             vectors.Do(Isa.Add, accumulators, accumulators, First);
         }
-        vectors.Store(output, accumulators, tail, free: First);
+        if (tail) vectors.StoreTail(output, accumulators, free: First);
+        else vectors.Store(output, accumulators);
     }
 
     /// <summary>y = (float)acc * (sx * sw) + bias.</summary>

@@ -81,8 +81,8 @@ public class GeneratedCodeTests
     {
         var code = EmitPipelined(DotProductKernels.First(kernel => kernel.Tile.PipelinedInputs > 0));
         var products = code.Index().Where(it => it.Item.Mnemonic == Mnemonic.Vpdpbusd).Select(it => it.Index).ToList();
-        // Three runs of sums, two of them with an epilogue among the eight whole groups.
-        Assert.Equal(3 * 3 * 4 * (8 + 1), products.Count);
+        // The first sums, with a loop as above, and two that have an epilogue among their eight groups.
+        Assert.Equal(3 * 4 * (4 + 1) + 2 * 3 * 4 * (8 + 1), products.Count);
         Assert.Equal(2 * 3 * 4, code.Take(products[^1]).Count(i => i.Mnemonic == Mnemonic.Vcvtdq2ps));
     }
 
