@@ -38,7 +38,7 @@ sealed unsafe class StepContext(CompiledModel model, SessionOptions options, Are
 abstract class Step(StepContext context) : IParallelWork
 {
     /// <summary>Rows that a part of a row-wise step takes: enough to reuse weights from cache, few enough to share out.</summary>
-    public const int RowsPerPart = 24;
+    public const int RowsPerPart = 48;
 
     protected StepContext Context { get; } = context;
 
