@@ -89,6 +89,9 @@ public sealed class KernelRegistry
     /// <summary>The kernel for float weights.</summary>
     internal FloatKernel Float => (FloatKernel)ChooseKernel(Operation.MatMul, WeightFormat.F32);
 
+    /// <summary>The scalar kernel that defines what a kernel computes.</summary>
+    internal Kernel ReferenceOf(Kernel kernel) => Kernels.Single(it => it.Name.Isa == KernelIsa.Reference && Job(it) == Job(kernel));
+
     internal static KernelIsa ParseIsa(string knob) => (KernelIsa)Knobs.IsaNames.IndexOf(knob);
 
     static NumberType TypeOf(WeightFormat weights) => Enum.Parse<NumberType>(weights.ToString());

@@ -8,6 +8,8 @@ static class KernelRows
 {
     static readonly KernelRegistry Registry = new(KernelIsa.Avx512Vnni);
 
+    public static TheoryData<string> All => Names<Kernel>();
+
     public static TheoryData<string> Integer => Names<IntegerKernel>();
 
     public static TheoryData<string> Float => Names<FloatKernel>();
@@ -21,9 +23,7 @@ static class KernelRows
     public static Kernel Find(string name) => Registry.Kernels.Single(kernel => kernel.Name.ToString() == name);
 
     /// <summary>The scalar kernel of the same operation and formats.</summary>
-    public static Kernel ReferenceOf(Kernel kernel) =>
-        Registry.Kernels.Single(other => other.Name is { Isa: KernelIsa.Reference, Op: var op, B: var weights }
-            && (op, weights) == (kernel.Name.Op, kernel.Name.B));
+    public static Kernel ReferenceOf(Kernel kernel) => Registry.ReferenceOf(kernel);
 
     public static WeightFormat FormatOf(Kernel kernel) => Enum.Parse<WeightFormat>(kernel.Name.B.ToString());
 

@@ -1,0 +1,64 @@
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Tests.Suites;
+using ShiftAddVit.Tuning;
+
+namespace ShiftAddVit.Tests.Tuning;
+
+public class KernelBenchmarkTests
+{
+    static readonly KernelRegistry Registry = new(KernelIsa.Avx512Vnni);
+
+    public static TheoryData<string> Names => KernelRows.All;
+
+    static KernelTrial Trial(string name, MatrixShape shape) => KernelTrial.Create(Registry, KernelRows.Find(name).Name, shape);
+
+    [Theory, MemberData(nameof(Names))]
+    public void Every_kernel_can_be_timed_and_is_correct(string name)
+    {
+        using var trial = Trial(name, new(17, 40, 70));
+        var timing = Assert.Single(KernelBenchmark.Run([trial], TimeSpan.Zero, TestContext.Current.CancellationToken));
+        Assert.Equal((trial.Kernel, trial.Shape, true), (timing.Kernel, timing.Shape, timing.IsCorrect));
+        Assert.InRange(timing.MinMs, 1e-9, timing.MedianMs);
+        Assert.Equal(17 * 40 * 70 / timing.MinMs / 1e6, timing.GigaOperationsPerSecond, 1e-9);
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void A_result_that_was_not_computed_is_not_correct(string name)
+    {
+        using var trial = Trial(name, new(3, 40, 5));
+        Assert.False(trial.IsCorrect());
+        trial.Run();
+        Assert.True(trial.IsCorrect());
+    }
+
+    [Fact]
+    public void Kernels_of_the_same_types_get_the_same_operands()
+    {
+        var name = KernelRows.Find("MatShift_U8P4I32_1x1_Reference").Name;
+        var (one, same, other) = (TrialData.Random(name, new(3, 4, 5), 1), TrialData.Random(name, new(3, 4, 5), 1), TrialData.Random(name, new(3, 4, 5), 2));
+        Assert.Equal((one.ActivationRows, one.WeightRows), (same.ActivationRows, same.WeightRows));
+        Assert.NotEqual(one.ActivationRows, other.ActivationRows);
+        Assert.NotEqual(one.WeightRows, other.WeightRows);
+    }
+
+    [Fact]
+    public void Candidates_are_called_in_turn_until_each_had_its_time()
+    {
+        using var one = Trial("MatMul_U8S8I32_1x1_Reference", new(8, 64, 64));
+        using var other = Trial("MatShift_U8P4I32_1x1_Reference", new(8, 64, 64));
+        var timings = KernelBenchmark.Run([one, other], TimeSpan.FromMilliseconds(20), TestContext.Current.CancellationToken);
+        Assert.Equal([one.Kernel, other.Kernel], timings.Select(timing => timing.Kernel));
+        Assert.All(timings, timing => Assert.InRange(timing.Calls, 2, int.MaxValue));
+    }
+
+    [Fact]
+    public void Timing_can_be_ended()
+    {
+        using var trial = Trial("MatMul_U8S8I32_1x1_Reference", new(1, 1, 1));
+        Assert.Throws<OperationCanceledException>(() => { KernelBenchmark.Run([trial], TimeSpan.FromHours(1), new(canceled: true)); });
+    }
+
+    [Fact]
+    public void A_kernel_that_no_registry_has_is_refused() => Assert.Throws<ArgumentException>(() =>
+        KernelTrial.Create(Registry, new(Operation.MatMul, NumberType.U8, NumberType.P4, NumberType.I32, 1, 1, KernelIsa.Reference), new(1, 1, 1)));
+}
