@@ -51,6 +51,17 @@ public class BadCommandLineTests : CommandTests
             CommandLine.BadCommandLine, [$"{option} {value}: ", allowed], "eval", "absent.savit", "--data", "absent", option, value);
 
     [Theory]
+    [InlineData("0,1,2")]
+    [InlineData("1,2")]
+    [InlineData("1,2,3,4")]
+    [InlineData("1,2,x")]
+    [InlineData("-1,2,3")]
+    [InlineData("1,66001,1")]
+    [InlineData("9999999,2,9999999")]
+    public async Task Shapes_are_checked(string shape) =>
+        await Refuses(CommandLine.BadCommandLine, [$"--shape {shape}: M,K,N is needed"], "kernels", "--shape", "1,1,1", "--shape", shape);
+
+    [Theory]
     [InlineData("--batch", "0")]
     [InlineData("--batch", "1,x")]
     [InlineData("--batch", "1,")]

@@ -48,6 +48,9 @@ public class CtrlCTests : CommandTests
     public Task During_bench() => EndsAtOnce("bench", Packed(), "--seconds", "100");
 
     [Fact]
+    public Task During_kernels() => EndsAtOnce("kernels", "--shape", "4096,4096,4096");
+
+    [Fact]
     public Task During_a_single_long_call() => EndsAtOnce("bench", ManyTokens(), "--batch", "128");
 
     [Fact]

@@ -41,6 +41,14 @@ sealed record DoctorResult(
 
 sealed record KernelRow(string Name, string Verdict, string Reason);
 
+sealed record KernelsResult(KernelShapeResult[] Shapes);
+
+sealed record KernelShapeResult(int M, int K, int N, double? PeakFloat32, double? PeakBytes, KernelTimingRow[] Kernels);
+
+sealed record KernelTimingRow(
+    string Name, string Verdict, string Reason, string Schedule, double? MinMs, double? MedianMs, double? GigaOperationsPerSecond,
+    double? ShareOfPeak, double? SpeedupOverFloat32, bool? Correct);
+
 sealed record KnobsResult(KnobRow[] Knobs);
 
 sealed record KnobRow(string Name, string? Value, string Default, string Allowed, string Purpose);
@@ -55,5 +63,6 @@ sealed record KnobRow(string Name, string? Value, string Default, string Allowed
 [JsonSerializable(typeof(BenchResult))]
 [JsonSerializable(typeof(CompletionResult))]
 [JsonSerializable(typeof(DoctorResult))]
+[JsonSerializable(typeof(KernelsResult))]
 [JsonSerializable(typeof(KnobsResult))]
 sealed partial class ResultJson : JsonSerializerContext;

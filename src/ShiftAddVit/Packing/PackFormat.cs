@@ -19,19 +19,23 @@ public sealed record PackFormat
     /// <summary>The unsigned byte that stands for the activation 0.</summary>
     const int ZeroPoint = 128;
 
+    /// <summary>Codes of one bit in a word.</summary>
+    const int WordBits = 32;
+
     /// <summary>Describes an order.</summary>
-    /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
+    /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float, B1 a bit.</param>
     /// <param name="nr">Outputs in a panel.</param>
     /// <param name="kGroup">Consecutive inputs of one output that lie together.</param>
     /// <param name="accumulatorStarts">
     /// Whether a panel of S8 begins with Nr int32, -128 * SUM_k w: where SUM w * q starts so that it ends as SUM w * (q - 128).
     /// </param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 has an odd group, or F32 not a group of 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 has an odd group, F32 not a group of 1, or B1 not of 32.</exception>
     public PackFormat(WeightFormat element, int nr, int kGroup, bool accumulatorStarts = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(kGroup, 1);
         if (element == WeightFormat.F32) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup, 1);
+        if (element == WeightFormat.B1) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup, WordBits);
         if (element == WeightFormat.P4) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup % 2, 0, nameof(kGroup));
         if (accumulatorStarts) ArgumentOutOfRangeException.ThrowIfNotEqual(element, WeightFormat.S8);
         (Element, Nr, KGroup, AccumulatorStarts) = (element, nr, kGroup, accumulatorStarts);
@@ -51,7 +55,7 @@ public sealed record PackFormat
 
     int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
 
-    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, _ => 8 };
+    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, WeightFormat.B1 => 1, _ => 8 };
 
     /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
     public long PanelBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
@@ -83,6 +87,20 @@ public sealed record PackFormat
         var packed = new AlignedBuffer(ByteLength(n, k), clear: false);
         PackRows(n, k, weights, k, packed.AsSpan<float>());
         return packed;
+    }
+
+    /// <summary>Packs one-bit codes, rows of ceil(K / 32) words. Allocates nothing.</summary>
+    /// <param name="n">N, outputs.</param>
+    /// <param name="k">K, inputs.</param>
+    /// <param name="source">N rows; input k is bit k % 32 of word k / 32, bits beyond K are 0.</param>
+    /// <param name="packed">At least <see cref="ByteLength"/> / 4 words; all of those are written.</param>
+    public void PackBits(int n, int k, ReadOnlySpan<uint> source, Span<uint> packed)
+    {
+        if (Element != WeightFormat.B1) throw new InvalidOperationException($"bits can not be packed as {Element}");
+        var words = Groups(k);
+        packed[..((n + Nr - 1) / Nr * Nr * words)].Clear();
+        for (var row = 0; row < n; row++)
+            for (var word = 0; word < words; word++) packed[(row / Nr * words + word) * Nr + row % Nr] = source[row * words + word];
     }
 
     /// <summary>Packs floats whose outputs are rows: output n, input k at <c>source[n * stride + k]</c>. Allocates nothing.</summary>
@@ -131,7 +149,7 @@ public sealed record PackFormat
 
     void Require(WeightPlane plane)
     {
-        if (Element == WeightFormat.F32 || (Element != WeightFormat.S8 && Element != plane.Format))
+        if (Element is WeightFormat.F32 or WeightFormat.B1 || (Element != WeightFormat.S8 && Element != plane.Format))
             throw new ArgumentException($"a plane of {plane.Format} can not be packed as {Element}", nameof(plane));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(plane.Columns, MaxInputs, nameof(plane));
     }

@@ -26,6 +26,8 @@ public static class KernelBenchmark
     /// <summary>Calls that take less are timed several at once, so that the clock's own cost does not show.</summary>
     static readonly TimeSpan ShortestTimed = TimeSpan.FromMicroseconds(50);
 
+    static readonly TimeSpan LongestWarmedUpTwice = TimeSpan.FromMilliseconds(50);
+
     const int MostRepeats = 1000;
 
     /// <summary>Times each trial for about the same while.</summary>
@@ -55,8 +57,9 @@ public static class KernelBenchmark
 
         public void WarmUp()
         {
-            Repeat();
             var once = Repeat();
+            // The first call compiled what it needed; where that does not matter, once is enough.
+            if (once < LongestWarmedUpTwice) once = Repeat();
             _repeats = (int)Math.Clamp(Math.Ceiling(ShortestTimed / once), 1, MostRepeats);
         }
 

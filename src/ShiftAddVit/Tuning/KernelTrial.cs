@@ -47,8 +47,13 @@ public sealed unsafe class KernelTrial : IDisposable
     /// <summary>Calls the kernel once.</summary>
     public void Run()
     {
-        if (_kernel is IntegerKernel integer) integer.Run(IntegerOperands);
-        else ((FloatKernel)_kernel).Run(FloatOperands);
+        switch (_kernel)
+        {
+            case IntegerKernel kernel: kernel.Run(IntegerOperands); break;
+            case DistanceKernel kernel: kernel.Run(IntegerOperands); break;
+            case FloatKernel kernel: kernel.Run(FloatOperands); break;
+            default: ((BitKernel)_kernel).Run(BitOperands); break;
+        }
     }
 
     /// <summary>
@@ -90,5 +95,11 @@ public sealed unsafe class KernelTrial : IDisposable
     {
         M = Shape.M, N = Shape.N, K = Shape.K, Activations = (float*)_activations.Pointer, ActivationStride = Shape.K,
         Weights = (float*)_weights.Pointer, Output = (float*)_output.Pointer, OutputStride = Shape.N, Scratch = _scratch.Pointer,
+    };
+
+    BitOperands BitOperands => new()
+    {
+        M = Shape.M, N = Shape.N, K = Shape.K, Activations = (uint*)_activations.Pointer, ActivationStride = (Shape.K + 31) / 32,
+        Weights = (uint*)_weights.Pointer, Output = (int*)_output.Pointer, OutputStride = Shape.N,
     };
 }

@@ -6,8 +6,8 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Tuning;
 
 /// <summary>
-/// Operands of a matrix kernel before any kernel's order: rows of activations and of weights, as bytes. Activations are U8 or F32, weights
-/// floats for F32 and otherwise the integers that their format holds.
+/// Operands of a matrix kernel before any kernel's order: rows of activations and of weights, as bytes. Activations are U8, F32 or
+/// B1, weights floats for F32, words for B1 and otherwise the integers that their format holds.
 /// </summary>
 /// <param name="Weights">What the weights are.</param>
 /// <param name="Shape">M, K and N.</param>
@@ -22,8 +22,18 @@ sealed record TrialData(WeightFormat Weights, MatrixShape Shape, byte[] Activati
         var weights = Enum.Parse<WeightFormat>(kernel.B.ToString());
         return new(
             weights, shape,
-            kernel.A == NumberType.F32 ? Floats(random, shape.M * shape.K) : Bytes(random, shape.M * shape.K),
-            weights == WeightFormat.F32 ? Floats(random, shape.N * shape.K) : Integers(random, Codebook.Of(weights), shape.N * shape.K));
+            kernel.A switch
+            {
+                NumberType.F32 => Floats(random, shape.M * shape.K),
+                NumberType.B1 => Bits(random, shape.M, shape.K),
+                _ => Bytes(random, shape.M * shape.K),
+            },
+            weights switch
+            {
+                WeightFormat.F32 => Floats(random, shape.N * shape.K),
+                WeightFormat.B1 => Bits(random, shape.N, shape.K),
+                _ => Integers(random, Codebook.Of(weights), shape.N * shape.K),
+            });
     }
 
     /// <summary>The operands of some rows and outputs.</summary>
@@ -32,9 +42,19 @@ sealed record TrialData(WeightFormat Weights, MatrixShape Shape, byte[] Activati
             Select(ActivationRows, Shape.M, rows), Select(WeightRows, Shape.N, outputs));
 
     /// <summary>The weights in a kernel's order.</summary>
-    public AlignedBuffer Pack(PackFormat packing) => Weights == WeightFormat.F32
-        ? packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows))
-        : packing.Pack(WeightPlane.Encode(Weights, Shape.N, Shape.K, MemoryMarshal.Cast<byte, sbyte>(WeightRows)));
+    public AlignedBuffer Pack(PackFormat packing) => Weights switch
+    {
+        WeightFormat.F32 => packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows)),
+        WeightFormat.B1 => PackBits(packing),
+        _ => packing.Pack(WeightPlane.Encode(Weights, Shape.N, Shape.K, MemoryMarshal.Cast<byte, sbyte>(WeightRows))),
+    };
+
+    AlignedBuffer PackBits(PackFormat packing)
+    {
+        var packed = new AlignedBuffer(packing.ByteLength(Shape.N, Shape.K), clear: false);
+        packing.PackBits(Shape.N, Shape.K, MemoryMarshal.Cast<byte, uint>(WeightRows), packed.AsSpan<uint>());
+        return packed;
+    }
 
     static byte[] Select(byte[] rows, int count, int[] chosen)
     {
@@ -65,6 +85,16 @@ sealed record TrialData(WeightFormat Weights, MatrixShape Shape, byte[] Activati
             var magnitude = codebook.Magnitudes[random.Next(codebook.Magnitudes.Length)];
             value = (byte)(random.Next(2) == 0 ? magnitude : -magnitude);
         }
+        return bytes;
+    }
+
+    /// <summary>Rows of whole words whose bits beyond K are 0.</summary>
+    static byte[] Bits(Random random, int rows, int k)
+    {
+        var words = (k + 31) / 32;
+        var bytes = Bytes(random, rows * words * sizeof(uint));
+        var bits = MemoryMarshal.Cast<byte, uint>(bytes.AsSpan());
+        for (var row = 0; row < rows && k % 32 != 0; row++) bits[(row + 1) * words - 1] &= (1u << k % 32) - 1;
         return bytes;
     }
 }

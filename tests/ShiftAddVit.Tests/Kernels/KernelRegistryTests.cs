@@ -1,6 +1,4 @@
-using System.Runtime.Intrinsics;
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Kernels.Jit;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Kernels;
@@ -45,18 +43,17 @@ public class KernelRegistryTests
     {
         var registry = new KernelRegistry(cap);
         foreach (var (op, weights) in Jobs) Assert.Equal(Best(cap, weights), registry.Choose(op, weights).Name.Isa);
-        Assert.Equal(Best(cap, WeightFormat.F32), registry.Rows.Widest);
+        Assert.Equal(WidestVectors(cap), registry.Rows.Widest);
     }
 
-    /// <summary>Integers have generated code ahead of the portable vectors.</summary>
-    static KernelIsa Best(KernelIsa cap, WeightFormat weights) =>
-        weights != WeightFormat.F32 && cap >= KernelIsa.Avx512Vnni && CpuFeatures.Avx512Vnni
-            ? KernelIsa.Avx512Vnni
-            : (KernelIsa)int.Min((int)cap, (int)WidestHere);
+    /// <summary>Generated code is ahead of the portable vectors of the same width.</summary>
+    static KernelIsa Best(KernelIsa cap, WeightFormat weights)
+    {
+        KernelIsa[] ahead = weights == WeightFormat.F32 ? [KernelIsa.Avx512] : [KernelIsa.Avx512Vnni];
+        return ahead.Append(WidestVectors(cap)).First(isa => isa <= cap && isa.IsAccelerated);
+    }
 
-    static KernelIsa WidestHere => Vector512.IsHardwareAccelerated ? KernelIsa.Vector512
-        : Vector256.IsHardwareAccelerated ? KernelIsa.Vector256
-        : Vector128.IsHardwareAccelerated ? KernelIsa.Vector128 : KernelIsa.Reference;
+    static KernelIsa WidestVectors(KernelIsa cap) => Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
 
     [Theory, MemberData(nameof(Caps))]
     public void One_row_of_each_operation_is_chosen_and_every_row_says_why(KernelIsa cap)
@@ -81,7 +78,7 @@ public class KernelRegistryTests
         Assert.Equal("forced by SHIFTADD_KERNEL", registry.Choose(Operation.MatShift, WeightFormat.P4).Reason);
         Assert.Equal(ForcedShift, registry.Integer(WeightFormat.P4).Name.ToString());
         Assert.Equal(Best(Uncapped, WeightFormat.P4P4), registry.Choose(Operation.MatShift, WeightFormat.P4P4).Name.Isa);
-        Assert.All(registry.All.Where(row => row.Name is { B: NumberType.P4, Isa: not KernelIsa.Reference }),
+        Assert.All(registry.All.Where(row => row.Name is { Op: Operation.MatShift, B: NumberType.P4, Isa: not KernelIsa.Reference }),
             row => Assert.Equal(KernelVerdict.Refused, row.Verdict));
     }
 

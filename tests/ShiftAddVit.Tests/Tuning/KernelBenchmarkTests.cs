@@ -36,7 +36,8 @@ public class KernelBenchmarkTests
     {
         var name = KernelRows.Find("MatShift_U8P4I32_1x1_Reference").Name;
         var (one, same, other) = (TrialData.Random(name, new(3, 4, 5), 1), TrialData.Random(name, new(3, 4, 5), 1), TrialData.Random(name, new(3, 4, 5), 2));
-        Assert.Equal((one.ActivationRows, one.WeightRows), (same.ActivationRows, same.WeightRows));
+        Assert.Equal(one.ActivationRows, same.ActivationRows);
+        Assert.Equal(one.WeightRows, same.WeightRows);
         Assert.NotEqual(one.ActivationRows, other.ActivationRows);
         Assert.NotEqual(one.WeightRows, other.WeightRows);
     }
@@ -49,6 +50,18 @@ public class KernelBenchmarkTests
         var timings = KernelBenchmark.Run([one, other], TimeSpan.FromMilliseconds(20), TestContext.Current.CancellationToken);
         Assert.Equal([one.Kernel, other.Kernel], timings.Select(timing => timing.Kernel));
         Assert.All(timings, timing => Assert.InRange(timing.Calls, 2, int.MaxValue));
+    }
+
+    [Fact]
+    public void The_peak_is_above_what_kernels_reach()
+    {
+        var peak = MachinePeak.Measure();
+        Assert.SkipWhen(peak.Float32 is null, "there is no generated code for AVX-512 here");
+        Assert.InRange(peak.Float32!.Value, 1, 1000);
+        Assert.Equal(peak.Float32, peak.Of(KernelRows.Find("FakeShift_F32P4F32_1x1_Reference").Name));
+        Assert.Equal(peak.Bytes, peak.Of(KernelRows.Find("MatShift_U8P4P4I32_1x1_Reference").Name));
+        Assert.Null(peak.Of(KernelRows.Find("MatDistance_U8S8I32_1x1_Reference").Name));
+        Assert.Null(peak.Of(KernelRows.Find("MatMul_B1B1I32_1x1_Reference").Name));
     }
 
     [Fact]
