@@ -43,7 +43,7 @@ sealed record KernelRow(string Name, string Verdict, string Reason);
 
 sealed record KernelsResult(KernelShapeResult[] Shapes);
 
-sealed record KernelShapeResult(int M, int K, int N, double? PeakFloat32, double? PeakBytes, KernelTimingRow[] Kernels);
+sealed record KernelShapeResult(int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, KernelTimingRow[] Kernels);
 
 sealed record KernelTimingRow(
     string Name, string Verdict, string Reason, string Schedule, double? MinMs, double? MedianMs, double? GigaOperationsPerSecond,

@@ -54,7 +54,7 @@ static class KernelsVerb
     }
 
     static KernelShapeResult Describe(KernelComparison comparison) => new(
-        comparison.Shape.M, comparison.Shape.K, comparison.Shape.N, comparison.Peak.Float32, comparison.Peak.Bytes,
+        comparison.Shape.M, comparison.Shape.K, comparison.Shape.N, comparison.Peak.MultiplyAdds, comparison.Peak.ByteProducts,
         [.. comparison.Rows.Select(row => new KernelTimingRow(
             $"{row.Info.Name}", $"{row.Info.Verdict}".ToLowerInvariant(), row.Info.Reason, row.Info.Schedule, row.Timing?.MinMs, row.Timing?.MedianMs,
             row.Timing?.GigaOperationsPerSecond, row.ShareOfPeak, row.SpeedupOverFloat32, row.Timing?.IsCorrect))]);
@@ -81,7 +81,7 @@ static class KernelsVerb
         console.Write(table);
     }
 
-    static string Peak(MachinePeak peak) => (peak.Float32, peak.Bytes) switch
+    static string Peak(MachinePeak peak) => (peak.MultiplyAdds, peak.ByteProducts) switch
     {
         ({ } float32, { } bytes) => $"{float32:0} fp32, {bytes:0} bytes",
         ({ } float32, null) => $"{float32:0} fp32",

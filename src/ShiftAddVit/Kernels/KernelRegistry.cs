@@ -14,7 +14,7 @@ public sealed class KernelRegistry
 {
     /// <summary>
     /// Best first. A byte dot product does four products a lane, the portable pairs two in two instructions. Width orders the portable rows:
-    /// wider vectors do the same with fewer instructions. The reference, which runs everywhere and defines the result, is last.
+    /// wider vectors do the same with fewer instructions. Real shifts and table look-ups stand where <c>shiftadd kernels</c> puts them. The reference, which runs everywhere and defines the result, is last.
     /// </summary>
     static ImmutableArray<Kernel> Create() =>
     [
@@ -23,12 +23,12 @@ public sealed class KernelRegistry
         new VnniKernel(Operation.MatMul, NumberType.S8),
         new FmaKernel(Operation.MatMul, NumberType.F32),
         .. Portable<IntegerLanes512, FloatLanes512>(KernelIsa.Vector512),
-        new LookUpKernel(NumberType.P4),
-        new ShiftKernel(NumberType.P4),
-        new LookUpKernel(NumberType.P4P4),
-        new ShiftKernel(NumberType.P4P4),
         .. Portable<IntegerLanes256, FloatLanes256>(KernelIsa.Vector256),
+        new ShiftKernel(NumberType.P4),
+        new LookUpKernel(NumberType.P4),
         .. Portable<IntegerLanes128, FloatLanes128>(KernelIsa.Vector128),
+        new ShiftKernel(NumberType.P4P4),
+        new LookUpKernel(NumberType.P4P4),
         new FmaKernel(Operation.FakeShift, NumberType.P4),
         new PopcountKernel(),
         new DistanceTileKernel(),

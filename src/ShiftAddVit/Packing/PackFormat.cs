@@ -23,26 +23,35 @@ public sealed record PackFormat
     const int WordBits = 32;
 
     /// <summary>Describes an order.</summary>
-    /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float, B1 a bit.</param>
+    /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
     /// <param name="nr">Outputs in a panel.</param>
     /// <param name="kGroup">Consecutive inputs of one output that lie together.</param>
     /// <param name="accumulatorStarts">
     /// Whether a panel of S8 begins with Nr int32, -128 * SUM_k w: where SUM w * q starts so that it ends as SUM w * (q - 128).
     /// </param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 has an odd group, F32 not a group of 1, or B1 not of 32.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1, P4 has an odd group, or F32 not a group of 1.</exception>
     public PackFormat(WeightFormat element, int nr, int kGroup, bool accumulatorStarts = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(kGroup, 1);
         if (element == WeightFormat.F32) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup, 1);
-        if (element == WeightFormat.B1) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup, WordBits);
         if (element == WeightFormat.P4) ArgumentOutOfRangeException.ThrowIfNotEqual(kGroup % 2, 0, nameof(kGroup));
         if (accumulatorStarts) ArgumentOutOfRangeException.ThrowIfNotEqual(element, WeightFormat.S8);
         (Element, Nr, KGroup, AccumulatorStarts) = (element, nr, kGroup, accumulatorStarts);
     }
 
-    /// <summary>What one element is.</summary>
-    public WeightFormat Element { get; }
+    PackFormat(int nr)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);
+        (Nr, KGroup) = (nr, WordBits);
+    }
+
+    /// <summary>The order of one-bit codes: words of 32 inputs.</summary>
+    /// <param name="nr">Outputs in a panel.</param>
+    public static PackFormat OneBit(int nr) => new(nr);
+
+    /// <summary>What one element is; null for one-bit codes, which are those of queries and keys and no format of weights.</summary>
+    public WeightFormat? Element { get; }
 
     /// <summary>Outputs in a panel.</summary>
     public int Nr { get; }
@@ -55,7 +64,7 @@ public sealed record PackFormat
 
     int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
 
-    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, WeightFormat.B1 => 1, _ => 8 };
+    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, null => 1, _ => 8 };
 
     /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
     public long PanelBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
@@ -96,7 +105,7 @@ public sealed record PackFormat
     /// <param name="packed">At least <see cref="ByteLength"/> / 4 words; all of those are written.</param>
     public void PackBits(int n, int k, ReadOnlySpan<uint> source, Span<uint> packed)
     {
-        if (Element != WeightFormat.B1) throw new InvalidOperationException($"bits can not be packed as {Element}");
+        if (Element is not null) throw new InvalidOperationException($"bits can not be packed as {Element}");
         var words = Groups(k);
         packed[..((n + Nr - 1) / Nr * Nr * words)].Clear();
         for (var row = 0; row < n; row++)
@@ -149,7 +158,7 @@ public sealed record PackFormat
 
     void Require(WeightPlane plane)
     {
-        if (Element is WeightFormat.F32 or WeightFormat.B1 || (Element != WeightFormat.S8 && Element != plane.Format))
+        if (Element is WeightFormat.F32 or null || (Element != WeightFormat.S8 && Element != plane.Format))
             throw new ArgumentException($"a plane of {plane.Format} can not be packed as {Element}", nameof(plane));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(plane.Columns, MaxInputs, nameof(plane));
     }

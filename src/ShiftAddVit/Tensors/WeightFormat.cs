@@ -14,7 +14,4 @@ public enum WeightFormat
 
     /// <summary>Two shifts and one add: the sum of two <see cref="P4"/> with magnitude at most 127 (39 magnitudes with 0), 8 bits a weight.</summary>
     P4P4,
-
-    /// <summary>One-bit codes for +1 and -1: of queries and keys, not of a layer. Without a scale.</summary>
-    B1,
 }

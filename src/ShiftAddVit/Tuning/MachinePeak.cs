@@ -8,9 +8,9 @@ namespace ShiftAddVit.Tuning;
 /// What one core can do at most, measured by loops that do nothing else: billions of multiply-adds a second. Null where this machine lacks
 /// the instruction or allows no generated code.
 /// </summary>
-/// <param name="Float32">512-bit fused multiply-adds.</param>
-/// <param name="Bytes">512-bit byte dot products.</param>
-public sealed record MachinePeak(double? Float32, double? Bytes)
+/// <param name="MultiplyAdds">512-bit fused multiply-adds.</param>
+/// <param name="ByteProducts">512-bit byte dot products.</param>
+public sealed record MachinePeak(double? MultiplyAdds, double? ByteProducts)
 {
     const int Calls = 50;
 
@@ -20,13 +20,13 @@ public sealed record MachinePeak(double? Float32, double? Bytes)
     /// <summary>The peak that bounds a kernel; null where none of the two does.</summary>
     public double? Of(KernelName kernel) => (kernel.Acc, kernel.B) switch
     {
-        (NumberType.F32, _) => Float32,
-        (_, NumberType.S8 or NumberType.P4 or NumberType.P4P4) when kernel.Op != Operation.MatDistance => Bytes,
+        (NumberType.F32, _) => MultiplyAdds,
+        (_, NumberType.S8 or NumberType.P4 or NumberType.P4P4) when kernel.Op != Operation.MatDistance => ByteProducts,
         _ => null,
     };
 
     /// <summary>The larger of two measurements.</summary>
-    internal MachinePeak OrHigher(MachinePeak other) => new(Higher(Float32, other.Float32), Higher(Bytes, other.Bytes));
+    internal MachinePeak OrHigher(MachinePeak other) => new(Higher(MultiplyAdds, other.MultiplyAdds), Higher(ByteProducts, other.ByteProducts));
 
     static double? Higher(double? one, double? other) => one > other ? one : other;
 

@@ -13,26 +13,25 @@ namespace ShiftAddVit.Tuning;
 /// <param name="Shape">M, K and N.</param>
 /// <param name="ActivationRows">[M,K].</param>
 /// <param name="WeightRows">[N,K].</param>
-sealed record TrialData(WeightFormat Weights, MatrixShape Shape, byte[] ActivationRows, byte[] WeightRows)
+sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] ActivationRows, byte[] WeightRows)
 {
     /// <summary>Random operands for kernels that take these types: the same ones for the same types, shape and seed.</summary>
     public static TrialData Random(KernelName kernel, MatrixShape shape, int seed)
     {
         var random = new Random(seed);
-        var weights = Enum.Parse<WeightFormat>(kernel.B.ToString());
         return new(
-            weights, shape,
+            kernel.B, shape,
             kernel.A switch
             {
                 NumberType.F32 => Floats(random, shape.M * shape.K),
                 NumberType.B1 => Bits(random, shape.M, shape.K),
                 _ => Bytes(random, shape.M * shape.K),
             },
-            weights switch
+            kernel.B switch
             {
-                WeightFormat.F32 => Floats(random, shape.N * shape.K),
-                WeightFormat.B1 => Bits(random, shape.N, shape.K),
-                _ => Integers(random, Codebook.Of(weights), shape.N * shape.K),
+                NumberType.F32 => Floats(random, shape.N * shape.K),
+                NumberType.B1 => Bits(random, shape.N, shape.K),
+                _ => Integers(random, Codebook.Of(Format(kernel.B)), shape.N * shape.K),
             });
     }
 
@@ -44,9 +43,9 @@ sealed record TrialData(WeightFormat Weights, MatrixShape Shape, byte[] Activati
     /// <summary>The weights in a kernel's order.</summary>
     public AlignedBuffer Pack(PackFormat packing) => Weights switch
     {
-        WeightFormat.F32 => packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows)),
-        WeightFormat.B1 => PackBits(packing),
-        _ => packing.Pack(WeightPlane.Encode(Weights, Shape.N, Shape.K, MemoryMarshal.Cast<byte, sbyte>(WeightRows))),
+        NumberType.F32 => packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows)),
+        NumberType.B1 => PackBits(packing),
+        _ => packing.Pack(WeightPlane.Encode(Format(Weights), Shape.N, Shape.K, MemoryMarshal.Cast<byte, sbyte>(WeightRows))),
     };
 
     AlignedBuffer PackBits(PackFormat packing)
@@ -55,6 +54,8 @@ sealed record TrialData(WeightFormat Weights, MatrixShape Shape, byte[] Activati
         packing.PackBits(Shape.N, Shape.K, MemoryMarshal.Cast<byte, uint>(WeightRows), packed.AsSpan<uint>());
         return packed;
     }
+
+    static WeightFormat Format(NumberType weights) => Enum.Parse<WeightFormat>(weights.ToString());
 
     static byte[] Select(byte[] rows, int count, int[] chosen)
     {

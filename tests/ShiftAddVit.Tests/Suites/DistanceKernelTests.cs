@@ -1,5 +1,4 @@
 using CsCheck;
-using ShiftAddVit.Kernels;
 using ShiftAddVit.Packing;
 
 namespace ShiftAddVit.Tests.Suites;

@@ -40,13 +40,13 @@ public unsafe class FloatKernelTests
         if (kernel.Packing.Element == WeightFormat.F32) return kernel.Packing.Pack(n, k, b);
         var values = new sbyte[b.Length];
         for (var i = 0; i < values.Length; i++) values[i] = (sbyte)b[i];
-        return kernel.Packing.Pack(WeightPlane.Encode(kernel.Packing.Element, n, k, values));
+        return kernel.Packing.Pack(WeightPlane.Encode(KernelRows.FormatOf(kernel), n, k, values));
     }
 
     /// <summary>Weights [N,K] of the kernel's format, as floats.</summary>
     static float[] RandomWeights(Random random, FloatKernel kernel, int count) => kernel.Packing.Element == WeightFormat.F32
         ? KernelRows.RandomFloats(random, count)
-        : [.. KernelRows.RandomWeights(random, kernel.Packing.Element, count).Select(value => (float)value)];
+        : [.. KernelRows.RandomWeights(random, KernelRows.FormatOf(kernel), count).Select(value => (float)value)];
 
     static float[] Collect(ReadOnlySpan<float> output, int m, int n)
     {

@@ -1,4 +1,3 @@
-using ShiftAddVit.Packing;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;

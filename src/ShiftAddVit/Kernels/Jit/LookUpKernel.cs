@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using ShiftAddVit.Packing;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;
@@ -33,8 +32,8 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
         {
             var height = int.Min(Mr, o.M - m);
             for (var row = 0; row < height; row++)
-                FillTables(o.Activations + (m + row) * o.ActivationStride, terms, TermsPerInput, o.Scratch + row * RowBytes(terms));
-            // As many passes as it takes for no sum to overflow.
+                FillTables(o.Activations + (m + row) * o.ActivationStride, o.K, TermsPerInput, o.Scratch + row * RowBytes(terms));
+            // Pass by pass, so that tables are read from the first cache for all outputs.
             for (var term = 0; term < terms; term += LookUpTileEmitter.MaxTerms) AddTerms(o, m, height, term, terms);
         }
     }
@@ -59,16 +58,32 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
 
     /// <summary>The tables of a row in the order of <see cref="LookUpTileEmitter"/>; terms beyond the last look up the activation 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void FillTables(byte* q, int terms, int termsPerInput, byte* tables)
+    static void FillTables(byte* q, int k, int termsPerInput, byte* tables)
     {
-        for (var term = 0; term < terms; term += StepTerms, tables += LookUpTileEmitter.StepTableBytes)
-            for (var i = 0; i < StepTerms; i++)
-            {
-                var activation = term + i < terms ? q[(term + i) / termsPerInput] : 128;
-                var source = (i % 2 == 0 ? LookUpTables.Even : LookUpTables.Odd) + activation * LookUpTables.Bytes;
-                var target = tables + i % 2 * TileEmitter.VectorBytes + i / 2 * Vector128<byte>.Count;
-                Vector128.Load(source).Store(target);
-                Vector128.Load(source + Vector128<byte>.Count).Store(target + 2 * TileEmitter.VectorBytes);
-            }
+        var stepInputs = StepTerms / termsPerInput;
+        for (; k >= stepInputs; k -= stepInputs, q += stepInputs, tables += LookUpTileEmitter.StepTableBytes) FillStep(q, termsPerInput, tables);
+        if (k == 0) return;
+        var last = stackalloc byte[StepTerms];
+        for (var i = 0; i < stepInputs; i++) last[i] = i < k ? q[i] : (byte)128;
+        FillStep(last, termsPerInput, tables);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void FillStep(byte* q, int termsPerInput, byte* tables)
+    {
+        for (var lane = 0; lane < StepTerms / 2; lane++, tables += Vector128<byte>.Count)
+        {
+            var (even, odd) = termsPerInput == 1 ? (q[2 * lane], q[2 * lane + 1]) : (q[lane], q[lane]);
+            CopyTable(LookUpTables.Even + even * LookUpTables.Bytes, tables);
+            CopyTable(LookUpTables.Odd + odd * LookUpTables.Bytes, tables + TileEmitter.VectorBytes);
+        }
+    }
+
+    /// <summary>The two planes of a table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void CopyTable(byte* source, byte* target)
+    {
+        Vector128.Load(source).Store(target);
+        Vector128.Load(source + Vector128<byte>.Count).Store(target + 2 * TileEmitter.VectorBytes);
     }
 }

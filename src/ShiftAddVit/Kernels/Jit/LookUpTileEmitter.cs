@@ -8,7 +8,7 @@ namespace ShiftAddVit.Kernels.Jit;
 /// two planes of 7 bits, low and high. A vector holds four 128-bit lanes of 16 outputs, lane j for the j-th byte of codes of a step; its even
 /// terms are the low nibbles, its odd ones the high. An even and an odd byte add up to at most 255 (see <see cref="LookUpTables"/>). The 16-bit
 /// lanes that hold two such sums e + 256 o are added up, and o alone; SUM e = SUM (e + 256 o) - 256 SUM o modulo 2^16, exact as long
-/// as SUM e stays below 2^16: <see cref="MaxTerms"/>. In the end the lanes are widened, the planes joined and the four lanes added.
+/// as SUM e stays below 2^16, which 257 steps do. In the end the lanes are widened, the planes joined and the four lanes added.
 /// Tables are [rows][steps] of four vectors: even terms low, odd low, even high, odd high.
 /// zmm0..1 even codes, zmm2..3 odd codes, zmm4..7 free, zmm8..31 sums.
 /// </summary>
@@ -20,8 +20,8 @@ sealed class LookUpTileEmitter(TileKey key) : TileEmitter(key)
     /// <summary>Terms that a step takes, tables of a step in bytes, and what is added to each value.</summary>
     public const int StepTerms = 8, StepTableBytes = 4 * VectorBytes, Bias = 8192;
 
-    /// <summary>Each step adds at most 255 to a sum.</summary>
-    public const int MaxTerms = 65535 / 255 / 4 * 4 * StepTerms;
+    /// <summary>Tables of so many terms of all rows stay in the first cache (24 KiB); a sum could take eight times as many.</summary>
+    public const int MaxTerms = 256;
 
     const int Unroll = 2, OutputsOfVector = 16, PlaneBits = 7;
 

@@ -1,5 +1,4 @@
 using ShiftAddVit.Packing;
-using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -7,7 +6,7 @@ namespace ShiftAddVit.Kernels.Jit;
 sealed unsafe class PopcountKernel() : BitKernel(
     new(Operation.MatMul, NumberType.B1, NumberType.B1, NumberType.I32, Mr, Nr, KernelIsa.Avx512),
     "bits that differ, counted 32 at a time (VPOPCNTD)",
-    new(WeightFormat.B1, Nr, PopcountTileEmitter.WordBits))
+    PackFormat.OneBit(Nr))
 {
     const int Mr = PopcountTileEmitter.MaxRows;
     const int Nr = Lanes * PopcountTileEmitter.MaxVectors;

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using ShiftAddVit.Packing;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;

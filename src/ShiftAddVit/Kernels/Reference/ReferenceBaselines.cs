@@ -1,4 +1,5 @@
 using System.Numerics;
+using ShiftAddVit.Packing;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Reference;
@@ -46,7 +47,7 @@ sealed unsafe class MatDistance_U8S8I32_1x1_Reference() : DistanceKernel(
 /// <summary>One-bit codes: products are +1 where bits agree and -1 where they differ.</summary>
 sealed unsafe class MatMul_B1B1I32_1x1_Reference() : BitKernel(
     new(Operation.MatMul, NumberType.B1, NumberType.B1, NumberType.I32, 1, 1, KernelIsa.Reference),
-    "bits that differ, counted a word at a time", new(WeightFormat.B1, nr: 1, kGroup: 32))
+    "bits that differ, counted a word at a time", PackFormat.OneBit(nr: 1))
 {
     public override void Run(in BitOperands o)
     {
