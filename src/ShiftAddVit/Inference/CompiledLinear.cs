@@ -9,13 +9,21 @@ sealed unsafe class CompiledLinear : IDisposable
 {
     readonly Kernel _kernel;
     readonly RowOps _rows;
+    readonly RowBlockOps _blocks;
     readonly AlignedBuffer _weights;
     readonly AlignedBuffer? _scales;
     readonly AlignedBuffer _bias;
 
+    /// <summary>What multiplying by the weights is called in a time budget.</summary>
+    readonly Work _product;
+
+    /// <summary>The first output, for a part of another layer, whose memory it shares.</summary>
+    readonly int _first;
+
     public CompiledLinear(Linear linear, KernelRegistry registry)
     {
         (Name, Outputs, Inputs, _rows) = (linear.Name, linear.Weight.Outputs, linear.Weight.Inputs, registry.Rows);
+        (_blocks, _product) = (registry.Blocks, ProductOf(linear.Role));
         _bias = linear.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)Outputs * sizeof(float));
         if (linear.Weight is QuantizedWeight quantised)
         {
@@ -30,6 +38,13 @@ sealed unsafe class CompiledLinear : IDisposable
         }
     }
 
+    CompiledLinear(CompiledLinear whole, int first, int outputs)
+    {
+        (Name, Inputs, _rows, _blocks, _kernel) = (whole.Name, whole.Inputs, whole._rows, whole._blocks, whole._kernel);
+        (_weights, _scales, _bias) = (whole._weights, whole._scales, whole._bias);
+        (_first, Outputs, _product) = (first, outputs, whole._product);
+    }
+
     public string Name { get; }
 
     /// <summary>N.</summary>
@@ -38,10 +53,16 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>K.</summary>
     public int Inputs { get; }
 
+    /// <summary>Whether the weights are integers, and so the rows quantised.</summary>
+    public bool IsInteger => _kernel is IntegerKernel;
+
     /// <summary>The kernel's name, for reports.</summary>
     public string KernelName => _kernel.Name.ToString();
 
-    /// <summary>Bytes of scratch that <see cref="Apply"/> needs for M rows.</summary>
+    /// <summary>A view of some outputs; null where they do not begin a panel. Valid as long as this layer.</summary>
+    public CompiledLinear? Part(int first, int outputs) => first % _kernel.Packing.Nr == 0 ? new(this, first, outputs) : null;
+
+    /// <summary>Bytes of scratch that <see cref="Apply"/> needs for M rows, besides the normed rows.</summary>
     public long ScratchBytes(int m) => _kernel is IntegerKernel integer
         ? Align((long)m * Inputs) + Align((long)m * sizeof(float)) + integer.ScratchBytes(m, Outputs, Inputs)
         : Align((long)m * Outputs * sizeof(float)) + Align(_kernel.ScratchBytes(Inputs));
@@ -49,13 +70,47 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>out[m,n] = epilogue(SUM_k W[n,k] x[m,k] + b[n]); x is quantised row by row where the kernel takes integers.</summary>
     /// <param name="x">[M,K], rows of K.</param>
     /// <param name="m">M.</param>
-    /// <param name="output">[M,N], rows of N.</param>
+    /// <param name="output">[M,N].</param>
+    /// <param name="outputStride">Elements from one row of the output to the next.</param>
     /// <param name="epilogue">What becomes of the sums.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
-    public void Apply(float* x, int m, float* output, Epilogue epilogue, byte* scratch)
+    public void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
     {
-        if (_kernel is IntegerKernel integer) ApplyInteger(integer, x, m, output, epilogue, scratch);
-        else ApplyFloat((FloatKernel)_kernel, x, m, output, epilogue, scratch);
+        if (_kernel is not IntegerKernel integer)
+        {
+            ApplyFloat((FloatKernel)_kernel, x, m, output, outputStride, epilogue, scratch);
+            return;
+        }
+        TimeBudget.Enter(_product == Work.Embedding ? Work.Patches : Work.Quantize);
+        _blocks.Quantize(x, m, Inputs, scratch, Scales(m, scratch));
+        ApplyInteger(integer, m, output, outputStride, epilogue, scratch);
+    }
+
+    /// <summary>As <see cref="Apply"/>, of the normed rows.</summary>
+    /// <param name="x">[M,K], rows of K.</param>
+    /// <param name="norm">Applied to each row first.</param>
+    /// <param name="m">M.</param>
+    /// <param name="output">[M,N].</param>
+    /// <param name="outputStride">Elements from one row of the output to the next.</param>
+    /// <param name="epilogue">What becomes of the sums.</param>
+    /// <param name="normed">[M,K], written: the normed rows.</param>
+    /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
+    public void ApplyNormed(
+        float* x, CompiledNorm norm, int m, float* output, nint outputStride, Epilogue epilogue, float* normed, byte* scratch)
+    {
+        TimeBudget.Enter(Work.Norm);
+        var gamma = (float*)norm.Gamma.Pointer;
+        var beta = (float*)norm.Beta.Pointer;
+        if (_kernel is not IntegerKernel integer)
+        {
+            for (var row = 0; row < m; row++)
+                _rows.LayerNorm(x + (long)row * Inputs, gamma, beta, norm.Epsilon, Inputs, normed + (long)row * Inputs);
+            ApplyFloat((FloatKernel)_kernel, normed, m, output, outputStride, epilogue, scratch);
+            return;
+        }
+        var operands = new NormOperands { Length = Inputs, Gamma = gamma, Beta = beta, Epsilon = norm.Epsilon };
+        _blocks.LayerNormQuantize(x, m, operands, normed, scratch, Scales(m, scratch));
+        ApplyInteger(integer, m, output, outputStride, epilogue, scratch);
     }
 
     public void Dispose()
@@ -65,35 +120,54 @@ sealed unsafe class CompiledLinear : IDisposable
         _bias.Dispose();
     }
 
-    void ApplyInteger(IntegerKernel kernel, float* x, int m, float* output, Epilogue epilogue, byte* scratch)
+    /// <summary>The scales of the quantised rows, which begin the scratch.</summary>
+    float* Scales(int m, byte* scratch) => (float*)(scratch + Align((long)m * Inputs));
+
+    void ApplyInteger(IntegerKernel kernel, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
     {
-        var q = scratch;
-        var scales = (float*)(q + Align((long)m * Inputs));
-        for (var row = 0; row < m; row++) scales[row] = _rows.Quantize(x + (long)row * Inputs, Inputs, q + (long)row * Inputs);
+        TimeBudget.Enter(_product);
+        var scales = Scales(m, scratch);
         var operands = new LinearOperands
         {
-            M = m, N = Outputs, K = Inputs, Activations = q, ActivationStride = Inputs, RowScales = scales,
-            Weights = _weights.Pointer, ColumnScales = (float*)_scales!.Pointer, Bias = (float*)_bias.Pointer,
-            Output = output, OutputStride = Outputs, Epilogue = epilogue, Scratch = (byte*)scales + Align((long)m * sizeof(float)),
+            M = m, N = Outputs, K = Inputs, Activations = scratch, ActivationStride = Inputs, RowScales = scales,
+            Weights = Weights, ColumnScales = (float*)_scales!.Pointer + _first, Bias = (float*)_bias.Pointer + _first,
+            Output = output, OutputStride = outputStride, Epilogue = epilogue, Scratch = (byte*)scales + Align((long)m * sizeof(float)),
         };
         kernel.Run(operands, _rows);
     }
 
-    void ApplyFloat(FloatKernel kernel, float* x, int m, float* output, Epilogue epilogue, byte* scratch)
+    byte* Weights => _weights.Pointer + _first / _kernel.Packing.Nr * _kernel.Packing.PanelBytes(Inputs);
+
+    void ApplyFloat(FloatKernel kernel, float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
     {
-        var y = epilogue == Epilogue.AddResidual ? (float*)scratch : output;
+        TimeBudget.Enter(_product);
+        var inPlace = epilogue != Epilogue.AddResidual;
+        var y = inPlace ? output : (float*)scratch;
+        var stride = inPlace ? outputStride : Outputs;
         kernel.Run(new()
         {
-            M = m, N = Outputs, K = Inputs, Activations = x, ActivationStride = Inputs, Weights = (float*)_weights.Pointer,
-            Output = y, OutputStride = Outputs, Scratch = scratch + Align((long)m * Outputs * sizeof(float)),
+            M = m, N = Outputs, K = Inputs, Activations = x, ActivationStride = Inputs, Weights = (float*)Weights,
+            Output = y, OutputStride = stride, Scratch = scratch + Align((long)m * Outputs * sizeof(float)),
         });
-        var bias = (float*)_bias.Pointer;
-        for (var row = 0; row < m; row++) _rows.Add(bias, Outputs, y + (long)row * Outputs);
-        var length = m * Outputs;
-        if (epilogue == Epilogue.AddResidual) _rows.Add(y, length, output);
-        else if (epilogue == Epilogue.Gelu) _rows.Gelu(y, length, output);
-        else if (epilogue == Epilogue.TableGelu) _rows.TableGelu(y, length, output);
+        var bias = (float*)_bias.Pointer + _first;
+        for (var row = 0; row < m; row++, y += stride, output += outputStride)
+        {
+            _rows.Add(bias, Outputs, y);
+            if (epilogue == Epilogue.AddResidual) _rows.Add(y, Outputs, output);
+            else if (epilogue == Epilogue.Gelu) _rows.Gelu(y, Outputs, y);
+            else if (epilogue == Epilogue.TableGelu) _rows.TableGelu(y, Outputs, y);
+        }
     }
+
+    static Work ProductOf(LinearRole role) => role switch
+    {
+        LinearRole.PatchEmbedding => Work.Embedding,
+        LinearRole.Qkv => Work.Qkv,
+        LinearRole.Projection => Work.Projection,
+        LinearRole.Fc1 => Work.Fc1,
+        LinearRole.Fc2 => Work.Fc2,
+        _ => Work.Head,
+    };
 
     static long Align(long bytes) => AlignedBuffer.Align(bytes);
 }

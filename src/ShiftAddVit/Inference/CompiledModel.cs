@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
 using ShiftAddVit.Packing;
+using ShiftAddVit.Reparameterization;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Inference;
@@ -14,11 +15,13 @@ public sealed class CompiledModel : IDisposable
 {
     readonly List<IDisposable> _memory = [];
 
-    CompiledModel(VitGraph graph, KernelRegistry registry)
+    CompiledModel(VitGraph graph, CompileOptions options)
     {
+        var registry = options.Registry ?? KernelRegistry.Default;
+        Exact = options.Exact || !graph.Linears().Any(linear => linear is { Role: not (LinearRole.PatchEmbedding or LinearRole.Head), Weight: QuantizedWeight });
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
-        Embedding = Own(new CompiledLinear(graph.Embedding.Projection, registry));
+        Embedding = Compile(Exact ? graph.Embedding.Projection : InBytes(graph.Embedding.Projection));
         ClassToken = Own(AlignedBuffer.Copy(graph.Embedding.ClassToken.Values));
         DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
         Positions = Own(AlignedBuffer.Copy(graph.Embedding.Positions.Values));
@@ -42,6 +45,9 @@ public sealed class CompiledModel : IDisposable
     /// <summary>Names of the kernels in use, each once.</summary>
     public IEnumerable<string> KernelNames => _memory.OfType<CompiledLinear>().Select(linear => linear.KernelName).Distinct();
 
+    /// <summary>Whether attention, GELU and the patch embedding run in float32 (<see cref="CompileOptions.Exact"/>).</summary>
+    public bool Exact { get; }
+
     internal string Source { get; }
 
     internal KernelRegistry Registry { get; }
@@ -64,16 +70,20 @@ public sealed class CompiledModel : IDisposable
 
     /// <summary>Compiles a model.</summary>
     /// <param name="graph">Architecture and weights; not needed afterwards.</param>
-    /// <param name="registry">Kernels to choose from; null for those that this process's knobs allow.</param>
-    public static CompiledModel Compile(VitGraph graph, KernelRegistry? registry = null)
+    /// <param name="options">How; null for the defaults.</param>
+    public static CompiledModel Compile(VitGraph graph, CompileOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(graph);
-        return new(graph, registry ?? KernelRegistry.Default);
+        return new(graph, options ?? new());
     }
 
     /// <summary>Opens a model file at any stage (<see cref="PackedModel.Open"/>) and compiles it.</summary>
+    /// <param name="path">A <c>.savit</c>, safetensors or PyTorch file.</param>
+    /// <param name="options">How to compile it; null for the defaults.</param>
+    /// <param name="load">What the caller knows about a checkpoint; a packed file knows all of it itself.</param>
     /// <exception cref="ShiftAddVitException">The file cannot be used.</exception>
-    public static CompiledModel Load(string path, LoadOptions? options = null) => Compile(PackedModel.Open(path, options).Graph);
+    public static CompiledModel Load(string path, CompileOptions? options = null, LoadOptions? load = null) =>
+        Compile(PackedModel.Open(path, load).Graph, options);
 
     /// <inheritdoc cref="VitGraph.RequirePreprocessing"/>
     public Preprocessing RequirePreprocessing() => Preprocessing ?? throw Models.Preprocessing.Unknown(Source);
@@ -93,6 +103,11 @@ public sealed class CompiledModel : IDisposable
     /// runs afterwards throws <see cref="ObjectDisposedException"/>.
     /// </summary>
     public void Dispose() => _memory.ForEach(memory => memory.Dispose());
+
+    /// <summary>A dense layer with S8 weights, each output scaled by its largest; another as it is.</summary>
+    static Linear InBytes(Linear linear) => linear.Weight is QuantizedWeight
+        ? linear
+        : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry));
 

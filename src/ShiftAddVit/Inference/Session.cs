@@ -14,9 +14,10 @@ public sealed unsafe class Session : IDisposable
     readonly StepContext _context;
     readonly Arena _arena = new();
     readonly ThreadTeam _team;
-    readonly List<(Step Step, string? Residual)> _steps = [];
+    readonly List<Step> _steps = [];
     readonly Region _tokens;
     readonly Region _logits;
+    readonly Region _attended;
     volatile State _state;
 
     internal Session(CompiledModel model, SessionOptions options)
@@ -25,13 +26,28 @@ public sealed unsafe class Session : IDisposable
         var (a, rows) = (model.Architecture, (long)options.MaxBatch * model.Architecture.Tokens);
         _tokens = _arena.Plan<float>(rows * a.Width);
         _logits = _arena.Plan<float>((long)options.MaxBatch * a.Classes);
-        var wide = _arena.Plan<float>(rows * Math.Max(3 * a.Width, a.MlpWidth));
-        var attended = _arena.Plan<float>(rows * a.Width);
+        _attended = _arena.Plan<float>(rows * a.Width);
+        var qkv = model.Exact ? _arena.Plan<float>(rows * 3 * a.Width) : default;
+        var heads = model.Exact ? null : new ByteHeads(_context);
 
-        _steps.Add((new EmbedStep(_context, _tokens), null));
-        for (var i = 0; i < model.Blocks.Length; i++) AddBlock(model.Blocks[i], i, wide, attended);
-        _steps.Add((new HeadStep(_context, _tokens, _logits), null));
-        _context.PlanScratch(_steps.Select(entry => entry.Step));
+        _steps.Add(new EmbedStep(_context, _tokens));
+        RowStage[] before = [];
+        for (var i = 0; i < model.Blocks.Length; i++)
+        {
+            var (block, reads) = (model.Blocks[i], Reads(i));
+            var allRead = reads == a.Tokens;
+            _steps.Add(new RowStep(_context, false, [.. before, new QkvStage(_context, block, _tokens, qkv, heads, reads)]));
+            _steps.Add(heads is null
+                ? new AttentionStep(_context, qkv, _attended, reads)
+                : new ByteAttentionStep(_context, heads, _attended, reads));
+            before =
+            [
+                new ProjectionStage(_context, block.Projection, _attended, _tokens), new MlpStage(_context, block, $"blocks.{i}", _tokens),
+            ];
+        }
+        _steps.Add(new RowStep(_context, Reads(model.Blocks.Length - 1) != a.Tokens, before));
+        _steps.Add(new HeadStep(_context, _tokens, _logits));
+        _context.PlanScratch(_steps);
         try
         {
             _arena.Allocate();
@@ -78,7 +94,7 @@ public sealed unsafe class Session : IDisposable
             {
                 _context.Batch = batch;
                 _context.Images = pointer;
-                foreach (var (step, residual) in _steps) Run(step, residual);
+                foreach (var step in _steps) Run(step);
             }
             var output = new ReadOnlySpan<float>(_arena.Pointer<float>(_logits), batch * a.Classes);
             if (!Finite.All(output)) throw Overflowed();
@@ -112,27 +128,19 @@ public sealed unsafe class Session : IDisposable
     }
 
     /// <summary>
-    /// The heads read the prefix tokens only. Of the others the last block needs keys and values, and an observer wants to see them.
+    /// How many tokens of each image are asked for after a block. The heads read the prefix tokens only: of the others the last block needs
+    /// keys and values, but an observer wants to see them.
     /// </summary>
-    void AddBlock(CompiledBlock block, int index, Region wide, Region attended)
+    int Reads(int block)
     {
-        var (a, isLast) = (_context.Model.Architecture, index == _context.Model.Blocks.Length - 1);
-        var read = isLast && _context.Options.Observer is null ? a.PrefixTokens : a.Tokens;
-        _steps.Add((new LinearStep(_context, block.Qkv, block.Norm1, Epilogue.Store, _tokens, wide, a.Tokens), null));
-        _steps.Add((new AttentionStep(_context, wide, attended, read), null));
-        _steps.Add((new LinearStep(_context, block.Projection, null, Epilogue.AddResidual, attended, _tokens, read), null));
-        _steps.Add((new LinearStep(_context, block.Fc1, block.Norm2, Epilogue.Gelu, _tokens, wide, read), null));
-        _steps.Add((new LinearStep(_context, block.Fc2, null, Epilogue.AddResidual, wide, _tokens, read), $"blocks.{index}"));
+        var a = _context.Model.Architecture;
+        return block == _context.Model.Blocks.Length - 1 && _context.Options.Observer is null ? a.PrefixTokens : a.Tokens;
     }
 
-    void Run(Step step, string? residual)
+    void Run(Step step)
     {
         _team.Run(step, step.Parts);
-        if (_context.Options.Observer is not { } observer) return;
-        step.Show(observer);
-        var a = _context.Model.Architecture;
-        if (residual is not null)
-            observer(new(ActivationKind.Residual, residual, a.Width, new(_arena.Pointer<float>(_tokens), _context.Batch * a.Tokens * a.Width)));
+        if (_context.Options.Observer is { } observer) step.Show(observer);
     }
 
     void Enter(State next)

@@ -20,9 +20,24 @@ static unsafe class GeluTable
     /// <summary>2^20: floats there are 1/8 apart, so that a + Bias has j in its lowest five bits.</summary>
     public const float Bias = 1 << 20;
 
-    static readonly AlignedBuffer Memory = AlignedBuffer.Copy([.. Slopes, .. Intercepts]);
+    /// <summary>Where the constants of the formula lie behind the table, each <see cref="ConstantLanes"/> times.</summary>
+    public const int MagnitudeIndex = 2 * Lines, LastIndex = MagnitudeIndex + ConstantLanes, BiasIndex = LastIndex + ConstantLanes,
+        ZeroIndex = BiasIndex + ConstantLanes, LineMaskIndex = ZeroIndex + ConstantLanes;
 
-    /// <summary>32 slopes, then 32 intercepts, aligned to 64 bytes.</summary>
+    /// <summary>The floats of the widest vector.</summary>
+    const int ConstantLanes = 16;
+
+    static readonly AlignedBuffer Memory = AlignedBuffer.Copy(
+    [
+        .. Slopes, .. Intercepts,
+        .. Repeat(BitConverter.Int32BitsToSingle(int.MaxValue)), .. Repeat(Last), .. Repeat(Bias), .. Repeat(0),
+        .. Repeat(BitConverter.Int32BitsToSingle(Lines - 1)),
+    ]);
+
+    /// <summary>
+    /// 32 slopes, then 32 intercepts, aligned to 64 bytes. Then, as vectors, the mask of |x|, <see cref="Last"/>, <see cref="Bias"/>, 0 and
+    /// the mask of a line.
+    /// </summary>
     public static float* Pointer { get; } = (float*)Memory.Pointer;
 
     public static ReadOnlySpan<float> Slopes =>
@@ -43,4 +58,6 @@ static unsafe class GeluTable
 
     /// <summary>The line that serves c = min(|x|, <see cref="Last"/>).</summary>
     public static int Line(float c) => BitConverter.SingleToInt32Bits(c + Bias) & (Lines - 1);
+
+    static IEnumerable<float> Repeat(float value) => Enumerable.Repeat(value, ConstantLanes);
 }

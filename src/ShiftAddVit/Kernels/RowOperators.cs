@@ -19,6 +19,7 @@ unsafe struct Magnitude : ILaneOperator
     public readonly T At<T>(nint index) where T : struct, IFloatLanes<T> => T.Abs(T.Load(X + index));
 }
 
+/// <summary>The clamp of the definition never acts: |x| is at most max, so |x * (127 / max)| is below 127.5.</summary>
 unsafe struct Quantize : ILaneOperator
 {
     public required float* X;
@@ -28,10 +29,9 @@ unsafe struct Quantize : ILaneOperator
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
     {
-        var rounded = T.Round(T.Load(X + index) * T.Create(Reciprocal));
-        var q = T.Max(T.Min(rounded, T.Create(127)), T.Create(-127)) + T.Create(128);
-        q.StoreBytes(Q + index);
-        return q;
+        var x = T.Load(X + index);
+        (x * T.Create(Reciprocal)).StoreQuantized(Q + index);
+        return x;
     }
 }
 

@@ -22,6 +22,7 @@ static class Traversal
     {
         nint i = 0;
         if (widest >= KernelIsa.Vector512) Walk<TOp, FloatLanes512>(ref op, ref i, length);
+        if (i == length) return;
         if (widest >= KernelIsa.Vector256) Walk<TOp, FloatLanes256>(ref op, ref i, length);
         if (widest >= KernelIsa.Vector128) Walk<TOp, FloatLanes128>(ref op, ref i, length);
         Walk<TOp, FloatLanes1>(ref op, ref i, length);
@@ -34,6 +35,7 @@ static class Traversal
         nint i = 0;
         var sum = 0f;
         if (widest >= KernelIsa.Vector512) sum += WalkSum<TOp, FloatLanes512>(ref op, ref i, length);
+        if (i == length) return sum;
         if (widest >= KernelIsa.Vector256) sum += WalkSum<TOp, FloatLanes256>(ref op, ref i, length);
         if (widest >= KernelIsa.Vector128) sum += WalkSum<TOp, FloatLanes128>(ref op, ref i, length);
         return sum + WalkSum<TOp, FloatLanes1>(ref op, ref i, length);
@@ -45,6 +47,7 @@ static class Traversal
     {
         nint i = 0;
         if (widest >= KernelIsa.Vector512) least = WalkMax<TOp, FloatLanes512>(ref op, ref i, length, least);
+        if (i == length) return least;
         if (widest >= KernelIsa.Vector256) least = WalkMax<TOp, FloatLanes256>(ref op, ref i, length, least);
         if (widest >= KernelIsa.Vector128) least = WalkMax<TOp, FloatLanes128>(ref op, ref i, length, least);
         return WalkMax<TOp, FloatLanes1>(ref op, ref i, length, least);

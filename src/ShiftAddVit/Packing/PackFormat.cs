@@ -62,7 +62,7 @@ public sealed record PackFormat
     /// <summary>Whether a panel begins with the values that its accumulators start at.</summary>
     public bool AccumulatorStarts { get; }
 
-    int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
+    internal int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
 
     int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, null => 1, _ => 8 };
 

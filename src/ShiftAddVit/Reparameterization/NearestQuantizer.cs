@@ -33,6 +33,23 @@ static class NearestQuantizer
         return new(WeightPlane.Encode(format, rows, columns, integers), new(new(rows), scales));
     }
 
+    /// <summary>S8 [N,K], each row scaled by its largest magnitude: what takes no search.</summary>
+    public static QuantizedWeight ByMagnitude(Tensor weight)
+    {
+        var (rows, columns) = (weight.Shape[0], weight.Shape[1]);
+        var integers = new sbyte[rows * columns];
+        var scales = new float[rows];
+        for (var n = 0; n < rows; n++)
+        {
+            var row = weight.Values.Slice(n * columns, columns);
+            var max = 0f;
+            foreach (var value in row) max = MathF.Max(max, MathF.Abs(value));
+            scales[n] = max < Negligible.Below ? 1 : max / sbyte.MaxValue;
+            for (var k = 0; k < columns; k++) integers[n * columns + k] = (sbyte)MathF.Round(row[k] / scales[n]);
+        }
+        return new(WeightPlane.Encode(WeightFormat.S8, rows, columns, integers), new(new(rows), scales));
+    }
+
     /// <summary>The scale that minimises the squared rounding error of a row; 1 for a row of zeros.</summary>
     public static float BestScale(ReadOnlySpan<float> row, Codebook codebook)
     {

@@ -19,7 +19,7 @@ public class TinyModelTests
     {
         using var expected = Checkpoint.Open(GoldenFiles.PathOf(name + ".expected"));
         using var model = CompiledModel.Load(
-            GoldenFiles.PathOf(name), new(Heads: Number(expected, "heads"), Crop: Number(expected, "run_at")));
+            GoldenFiles.PathOf(name), load: new(Heads: Number(expected, "heads"), Crop: Number(expected, "run_at")));
         var images = expected.ReadFloat32("images");
         var differences = new Dictionary<string, double>();
         using var session = model.CreateSession(new()

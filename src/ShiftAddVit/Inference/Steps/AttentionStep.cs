@@ -49,6 +49,7 @@ sealed unsafe class AttentionStep : Step
         var scratch = Context.Scratch(thread);
         var keys = (float*)scratch;
         var values = (float*)(scratch + KeyBytes);
+        TimeBudget.Enter(Work.PackHeads);
         PackKeysAndValues(queries + c, queries + 2 * c, keys, values);
 
         var end = (int)((long)_queries * (piece + 1) / Pieces);
@@ -70,13 +71,16 @@ sealed unsafe class AttentionStep : Step
         var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
         var scores = (float*)scratch;
         var kernelScratch = scratch + ScoreBytes;
+        TimeBudget.Enter(Work.Scores);
         _kernel.Run(new()
         {
             M = count, N = n, K = d, Activations = queries, ActivationStride = 3 * c, Weights = keys,
             Output = scores, OutputStride = n, Scratch = kernelScratch,
         });
+        TimeBudget.Enter(Work.Softmax);
         var scale = 1 / MathF.Sqrt(d);
         for (var row = 0; row < count; row++) Context.Model.Registry.Rows.Softmax(scores + (long)row * n, scale, n);
+        TimeBudget.Enter(Work.Values);
         _kernel.Run(new()
         {
             M = count, N = d, K = n, Activations = scores, ActivationStride = n, Weights = values,

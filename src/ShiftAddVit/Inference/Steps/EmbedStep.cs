@@ -35,6 +35,7 @@ sealed unsafe class EmbedStep : Step
         var a = Architecture;
         var scratch = Context.Scratch(thread);
         var patches = (float*)scratch;
+        TimeBudget.Enter(Work.Patches);
         for (var i = 0; i < count; i++) GatherPatch(image, first + i, patches + (long)i * a.PatchInputs);
         _tap.Keep(patches, image * a.Patches + first, count);
 
@@ -42,7 +43,7 @@ sealed unsafe class EmbedStep : Step
         if (block == 0) WritePrefix(tokens);
         var row = a.PrefixTokens + first;
         var output = tokens + (long)row * a.Width;
-        Context.Model.Embedding.Apply(patches, count, output, Epilogue.Store, scratch + PatchBytes);
+        Context.Model.Embedding.Apply(patches, count, output, a.Width, Epilogue.Store, scratch + PatchBytes);
         Context.Model.Registry.Rows.Add((float*)Context.Model.Positions.Pointer + (long)row * a.Width, count * a.Width, output);
     }
 

@@ -42,12 +42,12 @@ sealed unsafe class HeadStep : Step
         var logits = Context.Arena.Pointer<float>(_logits) + (long)part * classes;
         Normalise(tokens, normed);
         _tap.Keep(normed, part, 1);
-        model.Head.Apply(normed, 1, logits, Epilogue.Store, rest);
+        model.Head.Apply(normed, 1, logits, classes, Epilogue.Store, rest);
         if (model.DistillationHead is not { } distillation) return;
         var second = (float*)(scratch + NormBytes);
         Normalise(tokens + Architecture.Width, normed);
         _distillationTap!.Keep(normed, part, 1);
-        distillation.Apply(normed, 1, second, Epilogue.Store, rest);
+        distillation.Apply(normed, 1, second, classes, Epilogue.Store, rest);
         for (var i = 0; i < classes; i++) logits[i] = (logits[i] + second[i]) / 2;
     }
 

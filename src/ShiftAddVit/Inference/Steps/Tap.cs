@@ -14,6 +14,10 @@ sealed unsafe class Tap
         if (context.Options.Observer is not null) _region = context.Arena.Plan<float>((long)maxRows * columns);
     }
 
+    /// <summary>Of a layer that sees every token.</summary>
+    public static Tap OfTokens(StepContext context, CompiledLinear linear) =>
+        new(context, linear.Name, linear.Inputs, context.Options.MaxBatch * context.Model.Architecture.Tokens);
+
     /// <summary>Keeps rows first..first+count-1.</summary>
     public void Keep(float* rows, int first, int count)
     {

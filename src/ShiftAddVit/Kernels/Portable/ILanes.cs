@@ -45,6 +45,21 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>2^n for whole n = -126..127, by setting the exponent bits.</summary>
     static abstract T PowerOfTwo(T n);
 
+    /// <summary>Stores roundHalfEven(value) + 128 as bytes, for values whose rounding is -127..127.</summary>
+    void StoreQuantized(byte* destination);
+
+    /// <summary>Stores min(255, roundHalfEven(value)) as bytes, for values of at least 0.</summary>
+    void StoreSaturated(byte* destination);
+
+    /// <summary><see cref="StoreQuantized(byte*)"/> of four vectors, one after the other.</summary>
+    static abstract void StoreQuantized(T a, T b, T c, T d, byte* destination);
+
+    /// <summary><see cref="StoreSaturated(byte*)"/> of four vectors, one after the other.</summary>
+    static abstract void StoreSaturated(T a, T b, T c, T d, byte* destination);
+
+    /// <summary>Adds int32, which stay below 2^31, and rounds each sum to the nearest float.</summary>
+    static abstract T LoadSum(int* left, int* right);
+
     /// <summary>table[the lowest five bits of each lane].</summary>
     static abstract T LookUp32(float* table, T index);
 

@@ -38,6 +38,28 @@ readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
 
     public static FloatLanes1 PowerOfTwo(FloatLanes1 n) => new(BitConverter.Int32BitsToSingle(((int)n._value + 127) << 23));
 
+    public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
+
+    public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    public static void StoreQuantized(FloatLanes1 a, FloatLanes1 b, FloatLanes1 c, FloatLanes1 d, byte* destination)
+    {
+        a.StoreQuantized(destination);
+        b.StoreQuantized(destination + Count);
+        c.StoreQuantized(destination + 2 * Count);
+        d.StoreQuantized(destination + 3 * Count);
+    }
+
+    public static void StoreSaturated(FloatLanes1 a, FloatLanes1 b, FloatLanes1 c, FloatLanes1 d, byte* destination)
+    {
+        a.StoreSaturated(destination);
+        b.StoreSaturated(destination + Count);
+        c.StoreSaturated(destination + 2 * Count);
+        d.StoreSaturated(destination + 3 * Count);
+    }
+
+    public static FloatLanes1 LoadSum(int* left, int* right) => new(left[0] + right[0]);
+
     public static FloatLanes1 LookUp32(float* table, FloatLanes1 index) => new(table[BitConverter.SingleToInt32Bits(index._value) & 31]);
 
     public float SumLanes() => _value;

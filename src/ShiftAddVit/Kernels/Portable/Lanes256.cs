@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -47,6 +48,32 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
     public static FloatLanes256 PowerOfTwo(FloatLanes256 n) =>
         new(((Vector256.ConvertToInt32Native(n._value) + Vector256.Create(127)) << 23).AsSingle());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreQuantized(byte* destination) => (Round(this) + Create(128)).StoreBytes(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreSaturated(byte* destination) => Min(Round(this), Create(255)).StoreBytes(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuantized(FloatLanes256 a, FloatLanes256 b, FloatLanes256 c, FloatLanes256 d, byte* destination)
+    {
+        a.StoreQuantized(destination);
+        b.StoreQuantized(destination + Count);
+        c.StoreQuantized(destination + 2 * Count);
+        d.StoreQuantized(destination + 3 * Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSaturated(FloatLanes256 a, FloatLanes256 b, FloatLanes256 c, FloatLanes256 d, byte* destination)
+    {
+        a.StoreSaturated(destination);
+        b.StoreSaturated(destination + Count);
+        c.StoreSaturated(destination + 2 * Count);
+        d.StoreSaturated(destination + 3 * Count);
+    }
+
+    public static FloatLanes256 LoadSum(int* left, int* right) => new(Vector256.ConvertToSingle(Vector256.Load(left) + Vector256.Load(right)));
+
     public static FloatLanes256 LookUp32(float* table, FloatLanes256 index)
     {
         var lines = index._value.AsInt32() & Vector256.Create(31);
@@ -54,7 +81,7 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
         return new(Vector256.Create(FloatLanes128.LookUp(table, lines.GetLower()), FloatLanes128.LookUp(table, lines.GetUpper())));
     }
 
-    public float SumLanes() => Vector256.Sum(_value);
+    public float SumLanes() => new FloatLanes128(_value.GetLower() + _value.GetUpper()).SumLanes();
 
     public float MaxLane()
     {

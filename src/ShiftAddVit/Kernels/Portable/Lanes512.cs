@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -47,6 +48,67 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
     public static FloatLanes512 PowerOfTwo(FloatLanes512 n) =>
         new(((Vector512.ConvertToInt32Native(n._value) + Vector512.Create(127)) << 23).AsSingle());
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreQuantized(byte* destination)
+    {
+        if (!Avx512F.IsSupported) (Round(this) + Create(128)).StoreBytes(destination);
+        else (Avx512F.ConvertToVector128SByte(Avx512F.ConvertToVector512Int32(_value)).AsByte() ^ Vector128.Create((byte)128)).Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StoreSaturated(byte* destination)
+    {
+        if (!Avx512F.IsSupported) Min(Round(this), Create(255)).StoreBytes(destination);
+        else Avx512F.ConvertToVector128ByteWithSaturation(Avx512F.ConvertToVector512UInt32(_value)).Store(destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreQuantized(FloatLanes512 a, FloatLanes512 b, FloatLanes512 c, FloatLanes512 d, byte* destination)
+    {
+        if (Avx512BW.IsSupported)
+        {
+            var ab = Avx512BW.PackSignedSaturate(ToInt32(a), ToInt32(b));
+            var cd = Avx512BW.PackSignedSaturate(ToInt32(c), ToInt32(d));
+            (InOrder(Avx512BW.PackSignedSaturate(ab, cd).AsInt32()) ^ Vector512.Create((byte)128)).Store(destination);
+            return;
+        }
+        a.StoreQuantized(destination);
+        b.StoreQuantized(destination + Count);
+        c.StoreQuantized(destination + 2 * Count);
+        d.StoreQuantized(destination + 3 * Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSaturated(FloatLanes512 a, FloatLanes512 b, FloatLanes512 c, FloatLanes512 d, byte* destination)
+    {
+        if (Avx512BW.IsSupported)
+        {
+            var ab = Avx512BW.PackUnsignedSaturate(ToByteRange(a), ToByteRange(b)).AsInt16();
+            var cd = Avx512BW.PackUnsignedSaturate(ToByteRange(c), ToByteRange(d)).AsInt16();
+            InOrder(Avx512BW.PackUnsignedSaturate(ab, cd).AsInt32()).Store(destination);
+            return;
+        }
+        a.StoreSaturated(destination);
+        b.StoreSaturated(destination + Count);
+        c.StoreSaturated(destination + 2 * Count);
+        d.StoreSaturated(destination + 3 * Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<int> ToInt32(FloatLanes512 value) => Avx512F.ConvertToVector512Int32(value._value);
+
+    /// <summary>What exceeds uint32 converts to its largest number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<int> ToByteRange(FloatLanes512 value) =>
+        Vector512.Min(Avx512F.ConvertToVector512UInt32(value._value), Vector512.Create((uint)byte.MaxValue)).AsInt32();
+
+    /// <summary>Packing works in quarters of 128 bits: quarter i holds four bytes from quarter i of each operand.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<byte> InOrder(Vector512<int> packed) =>
+        Avx512F.PermuteVar16x32(packed, Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)).AsByte();
+
+    public static FloatLanes512 LoadSum(int* left, int* right) => new(Vector512.ConvertToSingle(Vector512.Load(left) + Vector512.Load(right)));
+
     public static FloatLanes512 LookUp32(float* table, FloatLanes512 index)
     {
         if (Avx512F.IsSupported)
@@ -55,7 +117,7 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
         return new(Vector512.Create(FloatLanes256.LookUp32(table, lower)._value, FloatLanes256.LookUp32(table, upper)._value));
     }
 
-    public float SumLanes() => Vector512.Sum(_value);
+    public float SumLanes() => new FloatLanes256(_value.GetLower() + _value.GetUpper()).SumLanes();
 
     public float MaxLane()
     {

@@ -1,12 +1,32 @@
 using System.Globalization;
 using Iced.Intel;
+using ShiftAddVit.Kernels;
 using ShiftAddVit.Kernels.Jit;
+using ShiftAddVit.Tests.Suites;
 
 namespace ShiftAddVit.Tests.Kernels.Jit;
 
 public class GeneratedCodeTests
 {
-    static readonly VnniTileKey Full = new(VnniTileEmitter.MaxRows, VnniTileEmitter.MaxVectors, Masked: true, Inputs: 35);
+    const int Inputs = 35;
+
+    static readonly KernelRegistry Registry = new(KernelIsa.Avx512Vnni);
+
+    /// <summary>Every kernel made of dot products, those included that can not run here.</summary>
+    static IEnumerable<DotProductKernel> DotProductKernels => Registry.Kernels.OfType<DotProductKernel>();
+
+    public static TheoryData<string> Names => [.. DotProductKernels.Select(kernel => kernel.Name.ToString())];
+
+    public static TheoryData<string> NamesWithTwins =>
+        [.. DotProductKernels.Where(kernel => kernel.Name.Isa == KernelIsa.AvxVnni).Select(kernel => kernel.Name.ToString())];
+
+    static DotProductKernel Find(string name) => DotProductKernels.Single(kernel => kernel.Name.ToString() == name);
+
+    /// <summary>All of the code of a kernel: a full tile, a tail, a rest of inputs.</summary>
+    static List<Instruction> Emit(string name) => Emit(Find(name), Find(name).Tile);
+
+    static List<Instruction> Emit(DotProductKernel kernel, DotProductTile tile) =>
+        Decode(new DotProductEmitter(new(kernel.Name, tile.Rows, tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu), tile).Emit());
 
     static List<Instruction> Decode(byte[] code)
     {
@@ -16,32 +36,61 @@ public class GeneratedCodeTests
         return instructions;
     }
 
-    [Fact]
-    public void A_tile_does_one_dot_product_for_each_vector_and_group()
+    [Theory, MemberData(nameof(Names))]
+    public void A_tile_adds_once_for_each_vector_and_group(string name)
     {
+        var tile = Find(name).Tile;
+        var products = tile.Products == ProductForm.DotProduct ? Mnemonic.Vpdpbusd : Mnemonic.Vpmaddubsw;
         // 35 inputs are 8 groups in a loop of two rounds of 4, and a rest of 3.
-        var products = Decode(new VnniTileEmitter(Full).Emit()).Count(i => i.Mnemonic == Mnemonic.Vpdpbusd);
-        Assert.Equal(6 * 4 * (4 + 1), products);
+        Assert.Equal(tile.Rows * tile.Vectors * (4 + 1), Emit(name).Count(i => i.Mnemonic == products));
     }
 
-    [Fact]
-    public void Every_instruction_is_valid_and_the_last_returns()
+    [Theory, MemberData(nameof(Names))]
+    public void Every_instruction_is_valid_and_the_last_returns(string name)
     {
-        var code = Decode(new VnniTileEmitter(Full).Emit());
+        var code = Emit(name);
         Assert.All(code, instruction => Assert.NotEqual(Code.INVALID, instruction.Code));
         Assert.Equal(Mnemonic.Ret, code[^1].Mnemonic);
-        Assert.Equal(Mnemonic.Vzeroupper, code[^2].Mnemonic);
+        Assert.Contains(code, i => i.Mnemonic == Mnemonic.Vzeroupper);
     }
 
-    [Fact]
-    public void Only_registers_that_a_callee_may_change_are_changed_on_System_V()
+    [Theory, MemberData(nameof(Names))]
+    public void Only_registers_that_a_callee_may_change_are_changed_on_System_V(string name)
     {
         Register[] preserved = [Register.RBX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.R14, Register.R15];
         var factory = new InstructionInfoFactory();
-        foreach (var instruction in Decode(new VnniTileEmitter(Full).Emit()).SkipLast(1))
+        foreach (var instruction in Emit(name).SkipLast(1))
             foreach (var used in factory.GetInfo(instruction).GetUsedRegisters())
                 if (used.Access is OpAccess.Write or OpAccess.ReadWrite) Assert.DoesNotContain(used.Register.GetFullRegister(), preserved);
     }
+
+    /// <summary>What every x86-64 processor has, and what each name promises beyond that.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void Only_instructions_that_the_name_promises_are_used(string name)
+    {
+        var isa = Find(name).Name.Isa;
+        List<CpuidFeature> allowed =
+            [CpuidFeature.X64, CpuidFeature.INTEL386, CpuidFeature.INTEL8086, CpuidFeature.INTEL186, CpuidFeature.CMOV, CpuidFeature.SSE,
+                CpuidFeature.AVX, CpuidFeature.AVX2, CpuidFeature.FMA];
+        if (isa == KernelIsa.AvxVnni) allowed.Add(CpuidFeature.AVX_VNNI);
+        if (isa == KernelIsa.Avx512Vnni) allowed.AddRange([CpuidFeature.AVX512F, CpuidFeature.AVX512_VNNI]);
+        Assert.Empty(Emit(name).SelectMany(i => i.Code.CpuidFeatures()).Except(allowed));
+    }
+
+    [Theory, MemberData(nameof(NamesWithTwins))]
+    public void A_twin_differs_in_the_encoding_of_dot_products_only(string name)
+    {
+        var kernel = Find(name);
+        var differences = Emit(name).Zip(Emit(kernel, KernelRows.Twin(kernel.Tile))).Where(pair => pair.First.Code != pair.Second.Code).ToList();
+        Assert.Equal(kernel.Tile.Rows * kernel.Tile.Vectors * (4 + 1), differences.Count);
+        Assert.All(differences, pair =>
+        {
+            Assert.Equal((Code.VEX_Vpdpbusd_ymm_ymm_ymmm256, Code.EVEX_Vpdpbusd_ymm_k1z_ymm_ymmm256b32), (pair.First.Code, pair.Second.Code));
+            Assert.Equal(Operands(pair.First), Operands(pair.Second));
+        });
+    }
+
+    static (Register, Register, Register) Operands(Instruction it) => (it.Op0Register, it.Op1Register, it.Op2Register);
 
     [Fact]
     public void Windows_gets_back_what_it_preserves()

@@ -1,0 +1,104 @@
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Models;
+using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Inference.Steps;
+
+/// <summary>
+/// The operands of 8-bit attention: queries and keys quantised for each token and head, the keys in the order of the kernel that multiplies
+/// by them; values in float32, whose scales are known only when all tokens are there.
+/// </summary>
+sealed unsafe class ByteHeads
+{
+    readonly StepContext _context;
+    readonly Region _queries, _keys, _values, _queryScales, _keyScales;
+    readonly long _keyBytes;
+
+    public ByteHeads(StepContext context)
+    {
+        _context = context;
+        Kernel = context.Model.Registry.Integer(WeightFormat.S8);
+        var (a, arena) = (context.Model.Architecture, context.Arena);
+        var (rows, heads) = ((long)context.Options.MaxBatch * a.Tokens, (long)context.Options.MaxBatch * a.Heads);
+        _keyBytes = AlignedBuffer.Align(Kernel.Packing.ByteLength(a.Tokens, a.HeadSize));
+        _queries = arena.Plan<byte>(rows * a.Width);
+        _keys = arena.Plan<byte>(heads * _keyBytes);
+        _values = arena.Plan<float>(rows * a.Width);
+        _queryScales = arena.Plan<float>(rows * a.Heads);
+        _keyScales = arena.Plan<float>(rows * a.Heads);
+    }
+
+    /// <summary>The kernel of both products.</summary>
+    public IntegerKernel Kernel { get; }
+
+    VitArchitecture Architecture => _context.Model.Architecture;
+
+    int Tokens => Architecture.Tokens;
+
+    int Width => Architecture.Width;
+
+    /// <summary>q [N,D] of an image's head, rows C apart.</summary>
+    public byte* Queries(int image, int head) =>
+        _context.Arena.Pointer<byte>(_queries) + (long)image * Tokens * Width + head * Architecture.HeadSize;
+
+    /// <summary>k [N,D], in the kernel's order.</summary>
+    public byte* Keys(int image, int head) => _context.Arena.Pointer<byte>(_keys) + ((long)image * Architecture.Heads + head) * _keyBytes;
+
+    /// <summary>v [N,D], rows C apart.</summary>
+    public float* Values(int image, int head) =>
+        _context.Arena.Pointer<float>(_values) + (long)image * Tokens * Width + head * Architecture.HeadSize;
+
+    /// <summary>sq [N].</summary>
+    public float* QueryScales(int image, int head) => Scales(_queryScales, image, head);
+
+    /// <summary>sk [N].</summary>
+    public float* KeyScales(int image, int head) => Scales(_keyScales, image, head);
+
+    /// <summary>Bytes of scratch that <see cref="Keep"/> needs, a multiple of the alignment.</summary>
+    public long ScratchBytes(int rows) => AlignedBuffer.Align((long)rows * Width);
+
+    /// <summary>Takes over some rows of the batch.</summary>
+    /// <param name="qkv">[count,3C].</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="prefixOnly">Whether only the prefix tokens' queries are there.</param>
+    /// <param name="scratch"><see cref="ScratchBytes"/> bytes.</param>
+    public void Keep(float* qkv, int first, int count, bool prefixOnly, byte* scratch)
+    {
+        for (int end = first + count, rows; first < end; first += rows, qkv += (long)rows * 3 * Width)
+        {
+            var (image, token) = Math.DivRem(first, Tokens);
+            rows = Math.Min(end - first, Tokens - token);
+            var asking = prefixOnly ? Math.Clamp(Architecture.PrefixTokens - token, 0, rows) : rows;
+            KeepQueries(qkv, image, token, asking);
+            KeepKeys(qkv + Width, image, token, rows, scratch);
+            KeepValues(qkv + 2 * Width, image, token, rows);
+        }
+    }
+
+    void KeepQueries(float* queries, int image, int token, int rows) =>
+        Quantize(queries, rows, Queries(image, 0) + (long)token * Width, QueryScales(image, 0) + token);
+
+    void KeepKeys(float* keys, int image, int token, int rows, byte* quantised)
+    {
+        Quantize(keys, rows, quantised, KeyScales(image, 0) + token);
+        for (var head = 0; head < Architecture.Heads; head++)
+            Kernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
+    }
+
+    void KeepValues(float* values, int image, int token, int rows)
+    {
+        var target = Values(image, 0) + (long)token * Width;
+        for (var row = 0; row < rows; row++, values += 3 * Width, target += Width) new ReadOnlySpan<float>(values, Width).CopyTo(new(target, Width));
+    }
+
+    void Quantize(float* x, int rows, byte* q, float* scales) => _context.Model.Registry.Attention.QuantizeHeads(new()
+    {
+        Rows = rows, Heads = Architecture.Heads, HeadSize = Architecture.HeadSize,
+        X = x, XStride = 3 * Width, Q = q, QStride = Width, Scales = scales, ScaleStride = Tokens,
+    });
+
+    float* Scales(Region region, int image, int head) =>
+        _context.Arena.Pointer<float>(region) + ((long)image * Architecture.Heads + head) * Tokens;
+}

@@ -1,0 +1,23 @@
+namespace ShiftAddVit.Inference.Steps;
+
+/// <summary>Runs stages one after the other on blocks of tokens: of all tokens, or of the prefix tokens of each image.</summary>
+sealed unsafe class RowStep(StepContext context, bool prefixOnly, params RowStage[] stages) : Step(context)
+{
+    int Tokens => Context.Model.Architecture.Tokens;
+
+    public override int Parts => prefixOnly ? Context.Batch : RowParts(Context.Batch * Tokens);
+
+    public override long ScratchBytes => stages.Max(stage => stage.ScratchBytes(RowsPerPart));
+
+    public override void Execute(int part, int thread)
+    {
+        var first = part * (prefixOnly ? Tokens : RowsPerPart);
+        var count = prefixOnly ? Context.Model.Architecture.PrefixTokens : Math.Min(RowsPerPart, Context.Batch * Tokens - first);
+        foreach (var stage in stages) stage.Run(first, count, Context.Scratch(thread));
+    }
+
+    public override void Show(ActivationObserver observer)
+    {
+        foreach (var stage in stages) stage.Show(observer);
+    }
+}

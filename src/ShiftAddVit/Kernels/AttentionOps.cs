@@ -1,0 +1,255 @@
+using System.Runtime.CompilerServices;
+using ShiftAddVit.Kernels.Portable;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Kernels;
+
+/// <summary>
+/// What attention on bytes does around its two integer products, on blocks of rows, in vectors of up to a given width. All input is finite.
+/// The bits are those of <see cref="Reference.AttentionReference"/> in every width. Strides are in elements.
+/// </summary>
+sealed unsafe class AttentionOps(KernelIsa widest)
+{
+    /// <summary>A row of probabilities is padded to a multiple of this; the padding is written, as 0.</summary>
+    public const int ProbabilityPadding = 64;
+
+    /// <summary>Rows between which a pass is changed: what one waits for, another computes meanwhile.</summary>
+    const int RowsAtATime = 8;
+
+    /// <summary>N rounded up to <see cref="ProbabilityPadding"/>.</summary>
+    public static int Padded(int n) => (n + ProbabilityPadding - 1) & -ProbabilityPadding;
+
+    /// <summary>Quantises each head of each row on its own, as <see cref="RowOps.Quantize"/>.</summary>
+    public void QuantizeHeads(in HeadOperands o)
+    {
+        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Heads<FloatLanes512>(o);
+        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Heads<FloatLanes256>(o);
+        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Heads<FloatLanes128>(o);
+        else Heads<FloatLanes1>(o);
+    }
+
+    /// <summary>
+    /// z[j] = (float)acc[m,j] * sk[j]; p[m,j] = table[min(255, roundHalfEven((max z - z[j]) * factor[m]))], <see cref="ExponentialTable"/>;
+    /// then factor[m] = 1 / SUM_j p[m,j]. The sum is at least 255: the largest is 255.
+    /// </summary>
+    public void Softmax(in SoftmaxOperands operands)
+    {
+        var o = operands;
+        for (var rest = operands.Rows; rest > 0; rest -= RowsAtATime)
+        {
+            o.Rows = int.Min(rest, RowsAtATime);
+            if (widest >= KernelIsa.Vector512 && o.Keys >= FloatLanes512.Count) Steps<FloatLanes512>(o);
+            else if (widest >= KernelIsa.Vector256 && o.Keys >= FloatLanes256.Count) Steps<FloatLanes256>(o);
+            else if (widest >= KernelIsa.Vector128 && o.Keys >= FloatLanes128.Count) Steps<FloatLanes128>(o);
+            else Steps<FloatLanes1>(o);
+            LookUp(o);
+            o.Scores += RowsAtATime * o.ScoreStride;
+            o.Probabilities += RowsAtATime * Padded(o.Keys);
+            o.Factors += RowsAtATime;
+        }
+    }
+
+    /// <summary>Quantises values with one scale a channel: q[j,d] = roundHalfEven(v[j,d] * (127 / max_j |v[j,d]|)) + 128.</summary>
+    /// <param name="v">[N,D].</param>
+    /// <param name="stride">From one row of v to the next.</param>
+    /// <param name="n">N.</param>
+    /// <param name="d">D.</param>
+    /// <param name="q">[N,D].</param>
+    /// <param name="scales">sv [D] = max_j |v[j,d]| / 127; 1 for a channel of zeros.</param>
+    /// <param name="reciprocals">[D], scratch.</param>
+    public void QuantizeValues(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals)
+    {
+        if (widest >= KernelIsa.Vector512 && d % FloatLanes512.Count == 0) Values<FloatLanes512>(v, stride, n, d, q, scales, reciprocals);
+        else if (widest >= KernelIsa.Vector256 && d % FloatLanes256.Count == 0) Values<FloatLanes256>(v, stride, n, d, q, scales, reciprocals);
+        else if (widest >= KernelIsa.Vector128 && d % FloatLanes128.Count == 0) Values<FloatLanes128>(v, stride, n, d, q, scales, reciprocals);
+        else Values<FloatLanes1>(v, stride, n, d, q, scales, reciprocals);
+    }
+
+    /// <summary>y[m,d] = (float)(acc[m,d] + offset[d]) * (factor[m] * sv[d]).</summary>
+    public void Combine(in CombineOperands o)
+    {
+        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Combine<FloatLanes512>(o);
+        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Combine<FloatLanes256>(o);
+        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Combine<FloatLanes128>(o);
+        else Combine<FloatLanes1>(o);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Heads<T>(in HeadOperands operands) where T : struct, IFloatLanes<T>
+    {
+        var o = operands;
+        for (var row = 0; row < o.Rows; row++, o.X += o.XStride, o.Q += o.QStride, o.Scales++)
+            for (var h = 0; h < o.Heads; h++)
+            {
+                var x = o.X + h * o.HeadSize;
+                var magnitude = T.Abs(T.Load(x));
+                for (nint i = T.Count; i < o.HeadSize; i += T.Count) magnitude = T.Max(magnitude, T.Abs(T.Load(x + i)));
+                var max = magnitude.MaxLane();
+                var zero = max < Negligible.Below;
+                o.Scales[h * o.ScaleStride] = zero ? 1 : max / 127;
+                Round(x, T.Create(zero ? 0 : 127 / max), o.HeadSize, o.Q + h * o.HeadSize);
+            }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void Round<T>(float* x, T reciprocal, int length, byte* q) where T : struct, IFloatLanes<T>
+    {
+        nint i = 0;
+        for (; i <= length - 4 * T.Count; i += 4 * T.Count)
+        {
+            var a = T.Load(x + i) * reciprocal;
+            var b = T.Load(x + i + T.Count) * reciprocal;
+            var c = T.Load(x + i + 2 * T.Count) * reciprocal;
+            var d = T.Load(x + i + 3 * T.Count) * reciprocal;
+            T.StoreQuantized(a, b, c, d, q + i);
+        }
+        for (; i < length; i += T.Count) (T.Load(x + i) * reciprocal).StoreQuantized(q + i);
+    }
+
+    /// <summary>Maxima of all rows, then their steps.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Steps<T>(in SoftmaxOperands o) where T : struct, IFloatLanes<T>
+    {
+        var maxima = stackalloc float[RowsAtATime];
+        for (var row = 0; row < o.Rows; row++) maxima[row] = Largest<T>(o.Scores + row * o.ScoreStride, o.KeyScales, o.Keys);
+        for (var row = 0; row < o.Rows; row++)
+        {
+            var p = o.Probabilities + row * Padded(o.Keys);
+            StepsBelow(T.Create(maxima[row]), o.Scores + row * o.ScoreStride, o.KeyScales, T.Create(o.Factors[row]), o.Keys, p);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static float Largest<T>(int* acc, float* sk, int n) where T : struct, IFloatLanes<T>
+    {
+        nint last = n - T.Count;
+        var maxima = T.LoadInt32(acc + last) * T.Load(sk + last);
+        for (nint i = 0; i < last; i += T.Count) maxima = T.Max(maxima, T.LoadInt32(acc + i) * T.Load(sk + i));
+        return maxima.MaxLane();
+    }
+
+    /// <summary>The last vector overlaps the one before it: what is written twice is the same twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void StepsBelow<T>(T max, int* acc, float* sk, T factor, int n, byte* p) where T : struct, IFloatLanes<T>
+    {
+        nint last = n - T.Count, i = 0;
+        for (; i <= n - 4 * T.Count; i += 4 * T.Count)
+        {
+            var a = Step(max, acc + i, sk + i, factor);
+            var b = Step(max, acc + i + T.Count, sk + i + T.Count, factor);
+            var c = Step(max, acc + i + 2 * T.Count, sk + i + 2 * T.Count, factor);
+            var d = Step(max, acc + i + 3 * T.Count, sk + i + 3 * T.Count, factor);
+            T.StoreSaturated(a, b, c, d, p + i);
+        }
+        for (; i < last; i += T.Count) Step(max, acc + i, sk + i, factor).StoreSaturated(p + i);
+        Step(max, acc + last, sk + last, factor).StoreSaturated(p + last);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T Step<T>(T max, int* acc, float* sk, T factor) where T : struct, IFloatLanes<T> => (max - T.LoadInt32(acc) * T.Load(sk)) * factor;
+
+    /// <summary>Padding first becomes the step whose entry is 0.</summary>
+    void LookUp(in SoftmaxOperands o)
+    {
+        var padded = Padded(o.Keys);
+        for (var row = 0; row < o.Rows; row++)
+        {
+            var p = o.Probabilities + row * padded;
+            new Span<byte>(p + o.Keys, padded - o.Keys).Fill(ExponentialTable.Length - 1);
+            o.Factors[row] = 1f / ByteTable.LookUp(p, padded, ExponentialTable.Values, widest);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Values<T>(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals) where T : struct, IFloatLanes<T>
+    {
+        for (nint i = 0; i < d; i += T.Count)
+        {
+            var max = T.Create(0);
+            for (nint j = 0; j < n; j++) max = T.Max(max, T.Abs(T.Load(v + j * stride + i)));
+            max.Store(scales + i);
+        }
+        for (nint i = 0; i < d; i++)
+        {
+            var zero = scales[i] < Negligible.Below;
+            reciprocals[i] = zero ? 0 : 127 / scales[i];
+            scales[i] = zero ? 1 : scales[i] / 127;
+        }
+        for (nint i = 0; i < d; i += T.Count)
+        {
+            var reciprocal = T.Load(reciprocals + i);
+            for (nint j = 0; j < n; j++) (T.Load(v + j * stride + i) * reciprocal).StoreQuantized(q + j * d + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Combine<T>(in CombineOperands operands) where T : struct, IFloatLanes<T>
+    {
+        var o = operands;
+        for (var row = 0; row < o.Rows; row++, o.Sums += o.HeadSize, o.Output += o.OutputStride)
+        {
+            var factor = T.Create(o.Factors[row]);
+            for (nint i = 0; i < o.HeadSize; i += T.Count)
+                (T.LoadSum(o.Sums + i, o.Offsets + i) * (factor * T.Load(o.ValueScales + i))).Store(o.Output + i);
+        }
+    }
+}
+
+/// <summary>Rows of heads to quantise.</summary>
+unsafe struct HeadOperands
+{
+    public required int Rows, Heads, HeadSize;
+
+    /// <summary>[rows, heads * D].</summary>
+    public required float* X;
+    public required nint XStride;
+
+    /// <summary>[rows, heads * D].</summary>
+    public required byte* Q;
+    public required nint QStride;
+
+    /// <summary>s of row m and head h at m + h * ScaleStride.</summary>
+    public required float* Scales;
+    public required nint ScaleStride;
+}
+
+/// <summary>Rows of scores to make probabilities of.</summary>
+unsafe struct SoftmaxOperands
+{
+    public required int Rows, Keys;
+
+    /// <summary>acc [rows, keys].</summary>
+    public required int* Scores;
+    public required nint ScoreStride;
+
+    /// <summary>sk [keys], positive.</summary>
+    public required float* KeyScales;
+
+    /// <summary>[rows]: steps of the table a unit of z, positive; then 1 / SUM p.</summary>
+    public required float* Factors;
+
+    /// <summary>p [rows, keys and their padding].</summary>
+    public required byte* Probabilities;
+}
+
+/// <summary>Sums of values to scale.</summary>
+unsafe struct CombineOperands
+{
+    public required int Rows, HeadSize;
+
+    /// <summary>acc [rows, D].</summary>
+    public required int* Sums;
+
+    /// <summary>[D].</summary>
+    public required int* Offsets;
+
+    /// <summary>[rows].</summary>
+    public required float* Factors;
+
+    /// <summary>sv [D].</summary>
+    public required float* ValueScales;
+
+    /// <summary>y [rows, D].</summary>
+    public required float* Output;
+    public required nint OutputStride;
+}

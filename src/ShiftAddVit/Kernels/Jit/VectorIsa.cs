@@ -1,0 +1,97 @@
+using Iced.Intel;
+
+namespace ShiftAddVit.Kernels.Jit;
+
+/// <summary>How vector instructions are encoded for one register width, as data: emitters are written once for all of them.</summary>
+sealed record VectorIsa
+{
+    /// <summary>What code in these instructions runs on.</summary>
+    public required KernelIsa Name { get; init; }
+
+    /// <summary>The first vector register; the others follow.</summary>
+    public required Register First { get; init; }
+
+    /// <summary>How many registers there are.</summary>
+    public required int Registers { get; init; }
+
+    /// <summary>Bytes of a register.</summary>
+    public required int Bytes { get; init; }
+
+    /// <summary>Lanes of 32 bits.</summary>
+    public int Lanes => Bytes / sizeof(int);
+
+    /// <summary>Whether any instruction takes a mask of bits. Otherwise moves of 32-bit lanes have one, in the sign bits of a vector.</summary>
+    public required bool HasMaskRegisters { get; init; }
+
+    public required Code Load { get; init; }
+    public required Code Store { get; init; }
+    public required Code Copy { get; init; }
+
+    /// <summary>32 bits from memory, or the lowest lane of an xmm register, to every lane.</summary>
+    public required Code Broadcast { get; init; }
+
+    /// <summary>acc + SUM of four products of an unsigned and a signed byte; INVALID where there is none.</summary>
+    public required Code DotProduct { get; init; }
+
+    /// <summary>Exclusive or: of a register with itself 0.</summary>
+    public required Code Clear { get; init; }
+
+    public required Code ToFloat { get; init; }
+    public required Code Multiply { get; init; }
+    public required Code Add { get; init; }
+    public required Code Subtract { get; init; }
+    public required Code And { get; init; }
+    public required Code Min { get; init; }
+    public required Code Max { get; init; }
+
+    /// <summary>a = a * b + c.</summary>
+    public required Code MultiplyAdd { get; init; }
+
+    public static VectorIsa Avx512Vnni { get; } = new()
+    {
+        Name = KernelIsa.Avx512Vnni,
+        First = Register.ZMM0,
+        Registers = 32,
+        Bytes = 64,
+        HasMaskRegisters = true,
+        Load = Code.EVEX_Vmovdqu32_zmm_k1z_zmmm512,
+        Store = Code.EVEX_Vmovdqu32_zmmm512_k1z_zmm,
+        Copy = Code.EVEX_Vmovdqa32_zmm_k1z_zmmm512,
+        Broadcast = Code.EVEX_Vpbroadcastd_zmm_k1z_xmmm32,
+        DotProduct = Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32,
+        Clear = Code.EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32,
+        ToFloat = Code.EVEX_Vcvtdq2ps_zmm_k1z_zmmm512b32_er,
+        Multiply = Code.EVEX_Vmulps_zmm_k1z_zmm_zmmm512b32_er,
+        Add = Code.EVEX_Vaddps_zmm_k1z_zmm_zmmm512b32_er,
+        Subtract = Code.EVEX_Vsubps_zmm_k1z_zmm_zmmm512b32_er,
+        And = Code.EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32,
+        Min = Code.EVEX_Vminps_zmm_k1z_zmm_zmmm512b32_sae,
+        Max = Code.EVEX_Vmaxps_zmm_k1z_zmm_zmmm512b32_sae,
+        MultiplyAdd = Code.EVEX_Vfmadd213ps_zmm_k1z_zmm_zmmm512b32_er,
+    };
+
+    public static VectorIsa Avx2 { get; } = new()
+    {
+        Name = KernelIsa.Avx2,
+        First = Register.YMM0,
+        Registers = 16,
+        Bytes = 32,
+        HasMaskRegisters = false,
+        Load = Code.VEX_Vmovdqu_ymm_ymmm256,
+        Store = Code.VEX_Vmovdqu_ymmm256_ymm,
+        Copy = Code.VEX_Vmovdqa_ymm_ymmm256,
+        Broadcast = Code.VEX_Vpbroadcastd_ymm_xmmm32,
+        DotProduct = Code.INVALID,
+        Clear = Code.VEX_Vpxor_ymm_ymm_ymmm256,
+        ToFloat = Code.VEX_Vcvtdq2ps_ymm_ymmm256,
+        Multiply = Code.VEX_Vmulps_ymm_ymm_ymmm256,
+        Add = Code.VEX_Vaddps_ymm_ymm_ymmm256,
+        Subtract = Code.VEX_Vsubps_ymm_ymm_ymmm256,
+        And = Code.VEX_Vpand_ymm_ymm_ymmm256,
+        Min = Code.VEX_Vminps_ymm_ymm_ymmm256,
+        Max = Code.VEX_Vmaxps_ymm_ymm_ymmm256,
+        MultiplyAdd = Code.VEX_Vfmadd213ps_ymm_ymm_ymmm256,
+    };
+
+    public static VectorIsa AvxVnni { get; } = Avx2 with { Name = KernelIsa.AvxVnni, DotProduct = Code.VEX_Vpdpbusd_ymm_ymm_ymmm256 };
+}

@@ -1,0 +1,78 @@
+using System.Runtime.InteropServices;
+using CsCheck;
+using ShiftAddVit.Kernels;
+
+namespace ShiftAddVit.Tests.Suites;
+
+/// <summary>A layer has the bits of its definition: exact sums, then the row operations one by one.</summary>
+public class LinearKernelTests
+{
+    static readonly Epilogue[] Epilogues = Enum.GetValues<Epilogue>();
+
+    static readonly RowOps Rows = new KernelRegistry(KernelIsa.Avx512Vnni).Rows;
+
+    public static TheoryData<string> Names => KernelRows.Integer;
+
+    static IntegerKernel Find(string name) => (IntegerKernel)KernelRows.Find(name);
+
+    static float[] Expected(IntegerKernel kernel, LinearCase layer, Epilogue epilogue) =>
+        layer.Run((IntegerKernel)KernelRows.ReferenceOf(kernel), epilogue, Rows);
+
+    /// <summary>Compares bits, so that -0 is not 0.</summary>
+    static bool SameBits(ReadOnlySpan<float> left, ReadOnlySpan<float> right) =>
+        MemoryMarshal.Cast<float, int>(left).SequenceEqual(MemoryMarshal.Cast<float, int>(right));
+
+    [Theory, MemberData(nameof(Names))]
+    public void Has_the_bits_of_the_definition_for_all_tails_around_its_tile(string name)
+    {
+        var kernel = Find(name);
+        var (mr, nr) = (kernel.Name.Mr, kernel.Name.Nr);
+        var random = new Random(2);
+        foreach (var k in (ReadOnlySpan<int>)[1, 4, 7, 32, 35, 66])
+        {
+            var all = LinearCase.Random(random, kernel, 2 * mr + 1, nr + 17, k);
+            foreach (var epilogue in Epilogues)
+            {
+                var expected = Expected(kernel, all, epilogue);
+                for (var n = 1; n <= nr + 17; n += n is > 2 and < 14 ? 5 : 1)
+                {
+                    using var weights = all.Corner(1, n).Product.Pack(kernel);
+                    foreach (var m in (ReadOnlySpan<int>)[0, 1, mr - 1, mr, mr + 1, 2 * mr + 1])
+                        AssertCorner(expected, nr + 17, all.Corner(m, n).Run(kernel, epilogue, Rows, weights), m, n, $"{epilogue} {m}x{k}x{n}");
+                }
+            }
+        }
+    }
+
+    static void AssertCorner(float[] expected, int stride, float[] actual, int m, int n, string what)
+    {
+        for (var row = 0; row < m; row++)
+            if (!SameBits(expected.AsSpan(row * stride, n), actual.AsSpan(row * n, n))) Assert.Fail($"row {row} of {what}");
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Has_the_bits_of_the_definition_for_any_shape(string name)
+    {
+        var kernel = Find(name);
+        Check.Sample(Gen.Select(Gen.Int[1, 30], Gen.Int[1, 200], Gen.Int[1, 400], Gen.Int), sample =>
+        {
+            var (m, n, k, seed) = sample;
+            var layer = LinearCase.Random(new(seed), kernel, m, n, k);
+            return Epilogues.All(epilogue => SameBits(Expected(kernel, layer, epilogue), layer.Run(kernel, epilogue, Rows)));
+        }, iter: 20);
+    }
+
+    /// <summary>Every line of the table and beyond its ends, zeros of both signs, and what overflows when squared.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void Outputs_of_every_magnitude_have_the_bits_of_the_definition(string name)
+    {
+        var kernel = Find(name);
+        var bias = new float[kernel.Name.Nr + 3];
+        for (var scale = 1e-20f; scale < 1e20f; scale *= 10)
+        {
+            for (var n = 0; n < bias.Length; n++) bias[n] = (n - bias.Length / 2) * scale;
+            var layer = LinearCase.Random(new(3), kernel, 2, bias.Length, 8) with { Bias = bias, RowScales = [0, -0f] };
+            foreach (var epilogue in Epilogues) Assert.True(SameBits(Expected(kernel, layer, epilogue), layer.Run(kernel, epilogue, Rows)));
+        }
+    }
+}
