@@ -22,7 +22,7 @@ static unsafe class GeluTable
 
     /// <summary>Where the constants of the formula lie behind the table, each <see cref="ConstantLanes"/> times.</summary>
     public const int MagnitudeIndex = 2 * Lines, LastIndex = MagnitudeIndex + ConstantLanes, BiasIndex = LastIndex + ConstantLanes,
-        ZeroIndex = BiasIndex + ConstantLanes, LineMaskIndex = ZeroIndex + ConstantLanes;
+        ZeroIndex = BiasIndex + ConstantLanes;
 
     /// <summary>The floats of the widest vector.</summary>
     const int ConstantLanes = 16;
@@ -31,12 +31,10 @@ static unsafe class GeluTable
     [
         .. Slopes, .. Intercepts,
         .. Repeat(BitConverter.Int32BitsToSingle(int.MaxValue)), .. Repeat(Last), .. Repeat(Bias), .. Repeat(0),
-        .. Repeat(BitConverter.Int32BitsToSingle(Lines - 1)),
     ]);
 
     /// <summary>
-    /// 32 slopes, then 32 intercepts, aligned to 64 bytes. Then, as vectors, the mask of |x|, <see cref="Last"/>, <see cref="Bias"/>, 0 and
-    /// the mask of a line.
+    /// 32 slopes, then 32 intercepts, aligned to 64 bytes. Then, as vectors, the mask of |x|, <see cref="Last"/>, <see cref="Bias"/> and 0.
     /// </summary>
     public static float* Pointer { get; } = (float*)Memory.Pointer;
 

@@ -58,8 +58,8 @@ sealed unsafe class RowBlockOps(RowOps rows)
 
     static int RowsAtATime(int k) => Math.Clamp(ElementsAtATime / k, 1, MostRowsAtATime);
 
-    /// <summary>Whether rows are whole groups of four of the widest vectors, the only case worth a form of its own.</summary>
-    bool Fits<T>(KernelIsa isa, int k) where T : struct, IFloatLanes<T> => rows.Widest >= isa && k % (4 * T.Count) == 0;
+    /// <summary>Whether rows are whole groups of four of the widest vectors: narrower ones would add in another order.</summary>
+    bool Fits<T>(KernelIsa isa, int k) where T : struct, IFloatLanes<T> => rows.Widest == isa && k % (4 * T.Count) == 0;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Quantize<T>(float* x, int m, int k, byte* q, float* scales) where T : struct, IFloatLanes<T>

@@ -120,7 +120,7 @@ sealed class SignedPairs(VectorAssembler vectors) : UnsignedPairs(vectors)
         base.Begin();
         Vectors.Do(Code.VEX_Vpcmpeqd_ymm_ymm_ymmm256, Centre, Centre, Centre);
         Vectors.Do(Code.VEX_Vpabsb_ymm_ymmm256, Centre, Centre);
-        Vectors.ShiftWordsLeft(Centre, 7);
+        Vectors.Shift(Code.VEX_Vpsllw_ymm_ymm_imm8, Centre, Centre, 7);
     }
 
     public override void Add(int accumulators, int weights)

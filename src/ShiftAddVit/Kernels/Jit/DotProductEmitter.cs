@@ -5,187 +5,110 @@ using static Iced.Intel.AssemblerRegisters;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// Writes the x86-64 code that multiplies a column of tiles by one panel of weights: each int32 lane adds four products of an unsigned
-/// activation and a signed weight at a time. Accumulators start at -128 * SUM_k w, the panel's first row, where products are of q and not of
-/// q - 128.
-/// Vector registers: from the last down the accumulators (row-major), below them a group's weights, in the lowest what products need.
-/// rdi arguments, r8, rsi, r9 and r11 rows 0, 3, 6 and 9 of the tile, r10 their stride, rdx the panel, rcx the loop, rax weights to come.
-/// With each group one cache line of weights to come is fetched into the second-level cache: four tiles fetch a panel.
+/// Writes the x86-64 code that multiplies a column of tiles by one panel of weights: the sums of a tile, then its epilogue; or, pipelined,
+/// the sums of a tile among the epilogue of the tile before, in two sets of accumulators. An epilogue uses units that sums leave idle, but a
+/// processor does not look far enough ahead to find them on its own.
+/// Vector registers: accumulators from the last down, below them what sums need, the epilogue's from 0 up.
 /// </summary>
-sealed class DotProductEmitter
+sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
 {
-    public const int GroupInputs = 4;
-    const int Unroll = 4, RowsPerBase = 3, LineBytes = 64;
-
-    static readonly AssemblerRegister64[] Bases = [r8, rsi, r9, r11];
-
-    readonly DotProductKey _key;
-    readonly DotProductTile _tile;
-    readonly Assembler _ = new(64);
-    readonly VectorAssembler _vectors;
-    readonly ByteProducts _products;
-    readonly int _firstAccumulator, _firstWeights;
-
-    public DotProductEmitter(DotProductKey key, DotProductTile tile)
-    {
-        (_key, _tile) = (key, tile);
-        _vectors = new(tile.Isa, _, VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.TailLanes))));
-        _firstAccumulator = tile.Isa.Registers - key.Rows * key.Vectors;
-        _firstWeights = _firstAccumulator - key.Vectors;
-        _products = ByteProducts.Create(tile.Products, _vectors, _firstWeights);
-    }
-
-    int GroupBytes => _tile.Vectors * _vectors.Isa.Bytes;
-
-    /// <summary>Cache lines of weights to come that are fetched with each group.</summary>
-    int GroupLines => int.Max(1, GroupBytes / LineBytes / 4);
+    readonly Assembler _code = new(64);
 
     public byte[] Emit()
     {
-        Prologue();
-        var tile = _.CreateLabel();
-        _.Label(ref tile);
-        Load();
-        Accumulate();
-        new TileEpilogueEmitter(_key, _, _vectors, _firstAccumulator).Emit();
-        Advance();
-        _.dec(__qword_ptr[rdi + Offset(nameof(DotProductArguments.Tiles))]);
-        _.jne(tile);
-        _.vzeroupper();
-        CallingConvention.Leave(_);
+        CallingConvention.Enter(_code);
+        LoadConstants();
+        if (key.Pipelined) EmitPipelined();
+        else EmitStraight();
+        _code.vzeroupper();
+        CallingConvention.Leave(_code);
         using var code = new MemoryStream();
-        _.Assemble(new StreamCodeWriter(code), 0);
+        _code.Assemble(new StreamCodeWriter(code), 0);
         return code.ToArray();
     }
 
-    internal static int Offset(string field) => (int)Marshal.OffsetOf<DotProductArguments>(field);
+    public static VectorAssembler Vectors(DotProductTile tile, Assembler code) =>
+        new(tile.Isa, code, VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.TailLanes))));
 
-    int Accumulator(int row, int vector) => _firstAccumulator + row * _key.Vectors + vector;
+    /// <summary>A field of the arguments, 8 bytes.</summary>
+    public static AssemblerMemoryOperand Argument(string field) => __qword_ptr[rdi + Offset(field)];
 
-    void Prologue()
+    /// <summary>Room for a vector of 8 lanes.</summary>
+    public static MemoryOperand Spill(int slot) =>
+        VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.Spill)) + slot * 8 * sizeof(float));
+
+    static int Offset(string field) => (int)Marshal.OffsetOf<DotProductArguments>(field);
+
+    void LoadConstants()
     {
-        CallingConvention.Enter(_);
-        _.mov(r10, __[rdi + Offset(nameof(DotProductArguments.ActivationStride))]);
-        if (!_key.Masked || !_vectors.Isa.HasMaskRegisters) return;
-        _.mov(rax, __[rdi + Offset(nameof(DotProductArguments.Mask))]);
-        _.kmovw(k1, eax);
+        _code.mov(r10, Argument(nameof(DotProductArguments.ActivationStride)));
+        if (!key.Masked || !tile.Isa.HasMaskRegisters) return;
+        _code.mov(rax, Argument(nameof(DotProductArguments.Mask)));
+        _code.kmovw(k1, eax);
     }
 
-    /// <summary>Points at the tile and starts its accumulators.</summary>
-    void Load()
+    void EmitStraight()
     {
-        _.mov(Bases[0], __[rdi + Offset(nameof(DotProductArguments.Activations))]);
-        for (var i = 1; i < BaseCount; i++)
+        var next = _code.CreateLabel();
+        _code.Label(ref next);
+        WholeSums();
+        Finish(_code, 0);
+        _code.dec(Argument(nameof(DotProductArguments.Tiles)));
+        _code.jne(next);
+    }
+
+    /// <summary>Two tiles a round, because the sets of accumulators take turns.</summary>
+    void EmitPipelined()
+    {
+        var (round, lastIsFirst, lastIsSecond, end) = (_code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel());
+        WholeSums();
+        _code.Label(ref round);
+        _code.dec(Argument(nameof(DotProductArguments.Tiles)));
+        _code.je(lastIsFirst);
+        Overlap(sums: 1, finish: 0);
+        _code.dec(Argument(nameof(DotProductArguments.Tiles)));
+        _code.je(lastIsSecond);
+        Overlap(sums: 0, finish: 1);
+        _code.jmp(round);
+        _code.Label(ref lastIsFirst);
+        Finish(_code, 0);
+        _code.jmp(end);
+        _code.Label(ref lastIsSecond);
+        Finish(_code, 1);
+        _code.Label(ref end);
+    }
+
+    int FirstAccumulator(int set) => tile.Isa.Registers - (set + 1) * key.Rows * key.Vectors;
+
+    TileProductEmitter Sums(Assembler code, int set, bool overlaps) => new(key, tile, code, FirstAccumulator(set), overlaps);
+
+    void WholeSums()
+    {
+        var sums = Sums(_code, 0, overlaps: false);
+        sums.Begin();
+        sums.Complete();
+    }
+
+    void Finish(Assembler code, int set) => new TileEpilogueEmitter(key, code, Vectors(tile, code), FirstAccumulator(set)).Emit();
+
+    /// <summary>An epilogue among the beginning of the next sums: of two independent runs of instructions, the shorter is spread in the longer.</summary>
+    void Overlap(int sums, int finish)
+    {
+        var (first, second) = (new Assembler(64), new Assembler(64));
+        Sums(first, sums, overlaps: true).Begin();
+        Finish(second, finish);
+        var (longer, shorter) = first.Instructions.Count >= second.Instructions.Count ? (first, second) : (second, first);
+        Spread(longer.Instructions, shorter.Instructions);
+        Sums(_code, sums, overlaps: true).Complete();
+    }
+
+    void Spread(IReadOnlyList<Instruction> longer, IReadOnlyList<Instruction> shorter)
+    {
+        var done = 0;
+        for (var i = 0; i < longer.Count; i++)
         {
-            _.lea(Bases[i], __[Bases[i - 1] + r10 * 2]);
-            _.add(Bases[i], r10);
+            _code.AddInstruction(longer[i]);
+            for (var due = (i + 1) * shorter.Count / longer.Count; done < due; done++) _code.AddInstruction(shorter[done]);
         }
-        _.mov(rdx, __[rdi + Offset(nameof(DotProductArguments.Panel))]);
-        StartAccumulators();
-        _products.Begin();
-        // Beyond the last weights: this panel again, which costs nothing.
-        _.mov(rax, __[rdi + Offset(nameof(DotProductArguments.Ahead))]);
-        _.cmp(rax, __[rdi + Offset(nameof(DotProductArguments.End))]);
-        _.cmovae(rax, rdx);
-    }
-
-    void StartAccumulators()
-    {
-        var isa = _vectors.Isa;
-        if (_tile.AccumulatorStarts)
-        {
-            for (var j = 0; j < _key.Vectors; j++) _vectors.Load(Accumulator(0, j), VectorAssembler.At(rdx, j * isa.Bytes));
-            _.add(rdx, GroupBytes);
-        }
-        else
-        {
-            for (var j = 0; j < _key.Vectors; j++) _vectors.Do(isa.Clear, Accumulator(0, j), Accumulator(0, j), Accumulator(0, j));
-        }
-        for (var i = 1; i < _key.Rows; i++)
-            for (var j = 0; j < _key.Vectors; j++) _vectors.Do(isa.Copy, Accumulator(i, j), Accumulator(0, j));
-    }
-
-    void Accumulate()
-    {
-        var (groups, rest) = Math.DivRem(_key.Inputs, GroupInputs);
-        var rounds = groups < 2 * Unroll ? 0 : groups / Unroll;
-        var straight = groups - rounds * Unroll;
-        if (rounds > 0) Loop(rounds);
-        Groups(straight);
-        if (rest > 0) LastGroup(straight, rest);
-    }
-
-    void Loop(int count)
-    {
-        var loop = _.CreateLabel();
-        _.mov(ecx, count);
-        _.Label(ref loop);
-        Groups(Unroll);
-        foreach (var rows in Bases.AsSpan(0, BaseCount)) _.add(rows, Unroll * GroupInputs);
-        _.add(rdx, Unroll * GroupBytes);
-        _.add(rax, Unroll * LineBytes);
-        _.dec(ecx);
-        _.jne(loop);
-    }
-
-    void Groups(int count)
-    {
-        for (var group = 0; group < count; group++)
-        {
-            LoadWeights(group);
-            _.prefetcht1(__byte_ptr[rax + group * LineBytes]);
-            for (var i = 0; i < _key.Rows; i++)
-            {
-                _products.TakeActivations(Row(i, group * GroupInputs).ToMemoryOperand(64));
-                AddProducts(i);
-            }
-        }
-    }
-
-    /// <summary>The last 1 to 3 inputs, fetched byte by byte: a row may end at the end of memory. Their missing partners have weight 0.</summary>
-    void LastGroup(int group, int inputs)
-    {
-        LoadWeights(group);
-        for (var i = 0; i < _key.Rows; i++)
-        {
-            var first = group * GroupInputs;
-            _.movzx(eax, __byte_ptr[Row(i, first + inputs - 1)]);
-            for (var input = inputs - 2; input >= 0; input--)
-            {
-                _.shl(eax, 8);
-                _.movzx(ecx, __byte_ptr[Row(i, first + input)]);
-                _.or(eax, ecx);
-            }
-            _products.TakeActivations(Register.EAX);
-            AddProducts(i);
-        }
-    }
-
-    void LoadWeights(int group)
-    {
-        for (var j = 0; j < _key.Vectors; j++)
-            _vectors.Load(_firstWeights + j, VectorAssembler.At(rdx, group * GroupBytes + j * _vectors.Isa.Bytes));
-    }
-
-    void AddProducts(int row)
-    {
-        for (var j = 0; j < _key.Vectors; j++) _products.Add(Accumulator(row, j), _firstWeights + j);
-    }
-
-    /// <summary>Moves the arguments to the next tile; the epilogue has moved the output.</summary>
-    void Advance()
-    {
-        _.add(__qword_ptr[rdi + Offset(nameof(DotProductArguments.Ahead))], _key.Inputs / GroupInputs * LineBytes);
-        _.imul(rax, r10, _key.Rows);
-        _.add(__[rdi + Offset(nameof(DotProductArguments.Activations))], rax);
-    }
-
-    int BaseCount => (_key.Rows + RowsPerBase - 1) / RowsPerBase;
-
-    /// <summary>An offset into a row of activations, from the base at or just above it.</summary>
-    static AssemblerMemoryOperand Row(int row, int offset)
-    {
-        var start = Bases[row / RowsPerBase];
-        return (row % RowsPerBase) switch { 0 => start + offset, 1 => start + r10 + offset, _ => start + r10 * 2 + offset };
     }
 }

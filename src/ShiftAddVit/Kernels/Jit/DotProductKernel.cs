@@ -16,7 +16,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <param name="tile">How it computes.</param>
     public DotProductKernel(Operation op, NumberType weights, DotProductTile tile) : base(
         new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products),
-        new(WeightFormat.S8, tile.Nr, DotProductEmitter.GroupInputs, tile.AccumulatorStarts))
+        new(WeightFormat.S8, tile.Nr, TileProductEmitter.GroupInputs, tile.AccumulatorStarts))
     {
         Tile = tile;
         _code = new(key => new DotProductEmitter(key, tile).Emit());
@@ -70,14 +70,19 @@ sealed unsafe class DotProductKernel : IntegerKernel
     void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
     {
         var (panels, width) = Math.DivRem(n, Packing.Nr);
-        var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
-        var key = new DotProductKey(Name, Tile.Rows, Tile.Vectors, Masked: false, k, epilogue);
         start.End = start.Panel + Packing.ByteLength(n, k);
-        RunPanels(panels, m, key, ref start);
+        if (panels > 0) RunPanels(panels, m, Key(m, k, Tile.Vectors, false, epilogue), ref start);
         if (width == 0) return;
+        var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
         start.Mask = (1 << tail) - 1;
         if (!Tile.Isa.HasMaskRegisters) new Span<int>(start.TailLanes, tail).Fill(-1);
-        RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, ref start);
+        RunPanels(1, m, Key(m, k, vectors + (tail > 0 ? 1 : 0), tail > 0, epilogue), ref start);
+    }
+
+    DotProductKey Key(int m, int k, int vectors, bool masked, Epilogue? epilogue)
+    {
+        var pipelined = Tile.Pipelines(m, k);
+        return new(Name, pipelined ? DotProductTile.PipelinedRows : Tile.Rows, vectors, masked, k, epilogue, pipelined);
     }
 
     /// <summary>Panel by panel, the rows in whole tiles and a last lower one. Moves the arguments beyond the panels.</summary>
@@ -86,7 +91,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         var (tiles, rest) = Math.DivRem(m, key.Rows);
         var panelBytes = (nint)Packing.PanelBytes(key.Inputs);
         var whole = tiles > 0 ? Find(key) : null;
-        var last = rest > 0 ? Find(key with { Rows = rest }) : null;
+        var last = rest > 0 ? Find(key with { Rows = rest, Pipelined = false }) : null;
         for (var panel = 0; panel < count; panel++)
         {
             if (next.Ahead < next.Panel + panelBytes) next.Ahead = next.Panel + panelBytes;

@@ -7,13 +7,23 @@ namespace ShiftAddVit.Kernels.Jit;
 /// <param name="Products">How products are formed.</param>
 /// <param name="Rows">The most rows of a tile.</param>
 /// <param name="Vectors">Vectors of outputs in a panel, all of which a tile covers.</param>
-sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors)
+/// <param name="PipelinedInputs">
+/// The largest K whose tiles have <see cref="PipelinedRows"/> rows and overlap with the epilogue of the tile before. Beyond it the epilogue
+/// weighs little, and weights are better loaded once for more rows.
+/// </param>
+sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0)
 {
+    /// <summary>Rows of a pipelined tile.</summary>
+    public const int PipelinedRows = 3;
+
     /// <summary>Outputs in a panel.</summary>
     public int Nr => Vectors * Isa.Lanes;
 
     /// <summary>Whether products are of q, so that -128 * SUM_k w is to be added.</summary>
     public bool AccumulatorStarts => Products != ProductForm.SignedPairs;
+
+    /// <summary>Whether tiles of M rows and K inputs are pipelined.</summary>
+    public bool Pipelines(int m, int k) => k <= PipelinedInputs && m >= 2 * PipelinedRows;
 }
 
 /// <summary>What generated code is made for; equal keys share code.</summary>
@@ -23,9 +33,10 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
 /// <param name="Masked">Whether the last vector is stored in part.</param>
 /// <param name="Inputs">K.</param>
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
-readonly record struct DotProductKey(KernelName Kernel, int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue)
+/// <param name="Pipelined">Whether the epilogue of a tile overlaps with the sums of the next.</param>
+readonly record struct DotProductKey(KernelName Kernel, int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false)
 {
-    public override string ToString() => $"{Kernel}_{Rows}x{Vectors}{(Masked ? "m" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}";
+    public override string ToString() => $"{Kernel}_{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}";
 }
 
 /// <summary>The arguments of generated code, which it advances from tile to tile. Strides are in bytes.</summary>
@@ -49,6 +60,9 @@ unsafe struct DotProductArguments
     /// <summary>One bit for each output that the last vector stores; then the same as lanes.</summary>
     public nint Mask;
     public fixed int TailLanes[8];
+
+    /// <summary>Two vectors that wait for registers.</summary>
+    public fixed float Spill[16];
 
     /// <summary>sx, the first row of the tile.</summary>
     public float* RowScales;

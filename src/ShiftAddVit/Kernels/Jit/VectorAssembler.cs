@@ -26,18 +26,20 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
         code.AddInstruction(instruction);
     }
 
-    /// <summary>Stores a vector; a tail may need a register for its mask.</summary>
-    public void Store(MemoryOperand to, int from, bool tail, int free)
+    public void Store(MemoryOperand to, int from) => code.AddInstruction(Instruction.Create(Isa.Store, to, Vector(from)));
+
+    /// <summary>Stores a tail, which may need a register for its mask.</summary>
+    public void StoreTail(MemoryOperand to, int from, int free)
     {
-        if (tail && !Isa.HasMaskRegisters)
+        if (Isa.HasMaskRegisters)
         {
-            Load(free, tailLanes);
-            code.AddInstruction(Instruction.Create(Code.VEX_Vpmaskmovd_m256_ymm_ymm, to, Vector(free), Vector(from)));
+            var instruction = Instruction.Create(Isa.Store, to, Vector(from));
+            instruction.OpMask = Register.K1;
+            code.AddInstruction(instruction);
             return;
         }
-        var instruction = Instruction.Create(Isa.Store, to, Vector(from));
-        if (tail) instruction.OpMask = Register.K1;
-        code.AddInstruction(instruction);
+        Load(free, tailLanes);
+        code.AddInstruction(Instruction.Create(Code.VEX_Vpmaskmovd_m256_ymm_ymm, to, Vector(free), Vector(from)));
     }
 
     /// <summary>32 bits of memory in every lane.</summary>
@@ -61,12 +63,13 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
     public void Do(Code operation, int to, int left, MemoryOperand right) =>
         code.AddInstruction(Instruction.Create(operation, Vector(to), Vector(left), right));
 
-    public void ShiftWordsLeft(int register, int bits) =>
-        code.AddInstruction(Instruction.Create(Code.VEX_Vpsllw_ymm_ymm_imm8, Vector(register), Vector(register), bits));
+    /// <summary>A shift of lanes by a constant.</summary>
+    public void Shift(Code operation, int to, int from, int bits) =>
+        code.AddInstruction(Instruction.Create(operation, Vector(to), Vector(from), bits));
 
-    /// <summary>The lanes of a table, where the sign of the mask is set; clears the mask.</summary>
-    public void Gather(int to, MemoryOperand from, int mask) =>
-        code.AddInstruction(Instruction.Create(Code.VEX_Vgatherdps_ymm_vm32y_ymm, Vector(to), from, Vector(mask)));
+    /// <summary>Replaces the lanes where the sign of the mask is set.</summary>
+    public void Blend(int to, int other, int mask) =>
+        code.AddInstruction(Instruction.Create(Code.VEX_Vblendvps_ymm_ymm_ymmm256_ymm, Vector(to), Vector(to), Vector(other), Vector(mask)));
 
-    public Register Vector(int number) => Isa.First + number;
+    Register Vector(int number) => Isa.First + number;
 }

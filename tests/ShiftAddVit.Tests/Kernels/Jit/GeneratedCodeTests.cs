@@ -22,11 +22,21 @@ public class GeneratedCodeTests
 
     static DotProductKernel Find(string name) => DotProductKernels.Single(kernel => kernel.Name.ToString() == name);
 
-    /// <summary>All of the code of a kernel: a full tile, a tail, a rest of inputs.</summary>
+    /// <summary>A kernel's code for a full tile with a tail and a rest of inputs.</summary>
     static List<Instruction> Emit(string name) => Emit(Find(name), Find(name).Tile);
 
-    static List<Instruction> Emit(DotProductKernel kernel, DotProductTile tile) =>
-        Decode(new DotProductEmitter(new(kernel.Name, tile.Rows, tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu), tile).Emit());
+    static List<Instruction> Emit(DotProductKernel kernel, DotProductTile tile) => Emit(Key(kernel, tile.Rows), tile);
+
+    static List<Instruction> EmitPipelined(DotProductKernel kernel) =>
+        Emit(Key(kernel, DotProductTile.PipelinedRows) with { Pipelined = true }, kernel.Tile);
+
+    /// <summary>The code of all forms of a kernel.</summary>
+    static IEnumerable<List<Instruction>> EmitAll(string name) =>
+        Find(name) is { Tile.PipelinedInputs: > 0 } kernel ? [Emit(name), EmitPipelined(kernel)] : [Emit(name)];
+
+    static DotProductKey Key(DotProductKernel kernel, int rows) => new(kernel.Name, rows, kernel.Tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu);
+
+    static List<Instruction> Emit(DotProductKey key, DotProductTile tile) => Decode(new DotProductEmitter(key, tile).Emit());
 
     static List<Instruction> Decode(byte[] code)
     {
@@ -48,10 +58,12 @@ public class GeneratedCodeTests
     [Theory, MemberData(nameof(Names))]
     public void Every_instruction_is_valid_and_the_last_returns(string name)
     {
-        var code = Emit(name);
-        Assert.All(code, instruction => Assert.NotEqual(Code.INVALID, instruction.Code));
-        Assert.Equal(Mnemonic.Ret, code[^1].Mnemonic);
-        Assert.Contains(code, i => i.Mnemonic == Mnemonic.Vzeroupper);
+        foreach (var code in EmitAll(name))
+        {
+            Assert.All(code, instruction => Assert.NotEqual(Code.INVALID, instruction.Code));
+            Assert.Equal(Mnemonic.Ret, code[^1].Mnemonic);
+            Assert.Contains(code, i => i.Mnemonic == Mnemonic.Vzeroupper);
+        }
     }
 
     [Theory, MemberData(nameof(Names))]
@@ -59,9 +71,19 @@ public class GeneratedCodeTests
     {
         Register[] preserved = [Register.RBX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.R14, Register.R15];
         var factory = new InstructionInfoFactory();
-        foreach (var instruction in Emit(name).SkipLast(1))
+        foreach (var instruction in EmitAll(name).SelectMany(code => code.SkipLast(1)))
             foreach (var used in factory.GetInfo(instruction).GetUsedRegisters())
                 if (used.Access is OpAccess.Write or OpAccess.ReadWrite) Assert.DoesNotContain(used.Register.GetFullRegister(), preserved);
+    }
+
+    [Fact]
+    public void Pipelined_sums_and_epilogue_are_written_in_turn()
+    {
+        var code = EmitPipelined(DotProductKernels.First(kernel => kernel.Tile.PipelinedInputs > 0));
+        var products = code.Index().Where(it => it.Item.Mnemonic == Mnemonic.Vpdpbusd).Select(it => it.Index).ToList();
+        // The first sums, with a loop as above, and two that have an epilogue among their eight groups.
+        Assert.Equal(3 * 4 * (4 + 1) + 2 * 3 * 4 * (8 + 1), products.Count);
+        Assert.Equal(2 * 3 * 4, code.Take(products[^1]).Count(i => i.Mnemonic == Mnemonic.Vcvtdq2ps));
     }
 
     /// <summary>What every x86-64 processor has, and what each name promises beyond that.</summary>
@@ -74,7 +96,7 @@ public class GeneratedCodeTests
                 CpuidFeature.AVX, CpuidFeature.AVX2, CpuidFeature.FMA];
         if (isa == KernelIsa.AvxVnni) allowed.Add(CpuidFeature.AVX_VNNI);
         if (isa == KernelIsa.Avx512Vnni) allowed.AddRange([CpuidFeature.AVX512F, CpuidFeature.AVX512_VNNI]);
-        Assert.Empty(Emit(name).SelectMany(i => i.Code.CpuidFeatures()).Except(allowed));
+        Assert.Empty(EmitAll(name).SelectMany(code => code).SelectMany(i => i.Code.CpuidFeatures()).Except(allowed));
     }
 
     [Theory, MemberData(nameof(NamesWithTwins))]

@@ -1,0 +1,68 @@
+using ShiftAddVit.Kernels;
+
+namespace ShiftAddVit.Tests.Suites;
+
+/// <summary>Blocks of rows have the bits of the operations row by row, in every width.</summary>
+public unsafe class RowBlockOpsTests
+{
+    /// <summary>More rows than any pass takes at a time; whole groups of vectors of each width, and none.</summary>
+    static readonly (int M, int K)[] Shapes = [(1, 64), (40, 192), (7, 768), (3, 8192), (33, 48), (5, 20), (40, 1), (2, 37)];
+
+    public static TheoryData<KernelIsa> Widths => KernelRows.Widths;
+
+    [Theory, MemberData(nameof(Widths))]
+    public void Quantising_a_block_quantises_its_rows(KernelIsa widest)
+    {
+        var rows = new RowOps(widest);
+        foreach (var (m, k) in Shapes)
+        {
+            var x = Rows(m, k);
+            using var input = GuardedMemory.Of<float>(x);
+            using var q = new GuardedMemory(m * k);
+            using var scales = new GuardedMemory(m * sizeof(float));
+            new RowBlockOps(rows).Quantize((float*)input.Pointer, m, k, q.Pointer, (float*)scales.Pointer);
+            for (var row = 0; row < m; row++) AssertQuantized(rows, x[(row * k)..((row + 1) * k)], q.Bytes.Slice(row * k, k), scales.As<float>()[row]);
+        }
+    }
+
+    [Theory, MemberData(nameof(Widths))]
+    public void Norming_and_quantising_a_block_does_both_to_its_rows(KernelIsa widest)
+    {
+        var rows = new RowOps(widest);
+        foreach (var (m, k) in Shapes)
+        {
+            var x = Rows(m, k);
+            using var input = GuardedMemory.Of<float>(x);
+            using var gamma = GuardedMemory.Of<float>(KernelRows.RandomFloats(new(1), k));
+            using var beta = GuardedMemory.Of<float>(KernelRows.RandomFloats(new(2), k));
+            using var y = new GuardedMemory(m * k * sizeof(float));
+            using var q = new GuardedMemory(m * k);
+            using var scales = new GuardedMemory(m * sizeof(float));
+            var norm = new NormOperands { Length = k, Gamma = (float*)gamma.Pointer, Beta = (float*)beta.Pointer, Epsilon = 1e-6f };
+            new RowBlockOps(rows).LayerNormQuantize((float*)input.Pointer, m, norm, (float*)y.Pointer, q.Pointer, (float*)scales.Pointer);
+            for (var row = 0; row < m; row++)
+            {
+                var expected = new float[k];
+                fixed (float* source = x, target = expected) rows.LayerNorm(source + row * k, norm.Gamma, norm.Beta, norm.Epsilon, k, target);
+                Assert.Equal(expected, y.As<float>().Slice(row * k, k));
+                AssertQuantized(rows, expected, q.Bytes.Slice(row * k, k), scales.As<float>()[row]);
+            }
+        }
+    }
+
+    /// <summary>Rows of very different sizes, one of them all zeros.</summary>
+    static float[] Rows(int m, int k)
+    {
+        var x = KernelRows.RandomFloats(new(m + k), m * k);
+        for (var i = 0; i < x.Length; i++) x[i] *= i / k % 5 * 10;
+        return x;
+    }
+
+    static void AssertQuantized(RowOps rows, float[] x, ReadOnlySpan<byte> q, float scale)
+    {
+        var expected = new byte[x.Length];
+        fixed (float* source = x)
+        fixed (byte* target = expected) Assert.Equal(rows.Quantize(source, x.Length, target), scale);
+        Assert.Equal(expected, q);
+    }
+}
