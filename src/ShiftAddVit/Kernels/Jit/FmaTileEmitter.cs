@@ -1,3 +1,4 @@
+using Iced.Intel;
 using ShiftAddVit.Tensors;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -5,27 +6,26 @@ namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
 /// Float32 products by fused multiply-adds, inputs ascending. Weights are floats, or P4 codes that a permutation of 16 floats turns into
-/// 2^p * s, two inputs a byte.
-/// zmm8..31 accumulators, zmm6..7 activations in turn, zmm4..5 weights, zmm3 the floats of the codes, zmm0..1 codes.
+/// 2^p * s, two inputs a byte. Six rows, as more than eight that are a multiple of 4096 bytes apart would drive each other from the first cache.
+/// zmm8..31 accumulators, zmm4..7 weights, zmm3 the floats of the codes, zmm0..2 activations in turn.
 /// </summary>
+/// <param name="key">Length: K.</param>
 sealed class FmaTileEmitter(TileKey key) : TileEmitter(key)
 {
-    public const int MaxRows = 12, MaxVectors = 2;
-    const int Unroll = 4;
+    public const int MaxRows = 6, MaxVectors = 4;
+    const int Unroll = 4, Lanes = VectorBytes / sizeof(float);
 
     readonly bool _decode = key.Kind == TileKind.FakeShift;
 
-    /// <summary>Inputs that one step takes.</summary>
+    /// <summary>Inputs that one step takes: those that share a byte.</summary>
     int StepInputs => _decode ? 2 : 1;
 
     protected override (int Activations, int Panel) StepBytes =>
-        (StepInputs * sizeof(float), _decode ? MaxVectors * VectorBytes / sizeof(float) : MaxVectors * VectorBytes);
+        (StepInputs * sizeof(float), _decode ? MaxVectors * Lanes : MaxVectors * VectorBytes);
 
-    static Iced.Intel.AssemblerRegisterZMM Accumulator(int row, int vector) => Vector(8 + row * MaxVectors + vector);
+    static AssemblerRegisterZMM Accumulator(int row, int vector) => Vector(8 + row * MaxVectors + vector);
 
-    static Iced.Intel.AssemblerRegisterZMM Weights(int vector) => Vector(4 + vector);
-
-    static Iced.Intel.AssemblerRegisterZMM Codes(int vector) => Vector(vector);
+    static AssemblerRegisterZMM Weights(int vector) => Vector(4 + vector);
 
     protected override void Start()
     {
@@ -52,29 +52,26 @@ sealed class FmaTileEmitter(TileKey key) : TileEmitter(key)
 
     void Step(int step, int inputs)
     {
-        for (var j = 0; j < Key.Vectors; j++)
-            if (_decode) Code.vpmovzxbd(Codes(j), __xmmword_ptr[rdx + step * StepBytes.Panel + j * VectorBytes / sizeof(float)]);
-            else Code.vmovups(Weights(j), __zmmword_ptr[rdx + step * StepBytes.Panel + j * VectorBytes]);
         for (var input = 0; input < inputs; input++)
         {
-            if (_decode) Decode(input);
+            for (var j = 0; j < Key.Vectors; j++)
+                if (_decode) Decode(j, step * StepBytes.Panel + j * Lanes, input);
+                else Code.vmovups(Weights(j), __zmmword_ptr[rdx + step * StepBytes.Panel + j * VectorBytes]);
             for (var i = 0; i < Key.Rows; i++) AddProducts(i, step * StepBytes.Activations + input * sizeof(float));
         }
     }
 
     /// <summary>Even inputs are in the low nibbles, odd ones in the high; the permutation reads the lowest four bits.</summary>
-    void Decode(int input)
+    void Decode(int vector, int offset, int input)
     {
-        for (var j = 0; j < Key.Vectors; j++)
-        {
-            if (input > 0) Code.vpsrld(Codes(j), Codes(j), 4);
-            Code.vpermps(Weights(j), Codes(j), zmm3);
-        }
+        Code.vpmovzxbd(Weights(vector), __xmmword_ptr[rdx + offset]);
+        if (input > 0) Code.vpsrld(Weights(vector), Weights(vector), 4);
+        Code.vpermps(Weights(vector), Weights(vector), zmm3);
     }
 
     void AddProducts(int row, int offset)
     {
-        var activation = Vector(6 + row % 2);
+        var activation = Vector(row % 3);
         Code.vbroadcastss(activation, Row(__dword_ptr, row, offset));
         for (var j = 0; j < Key.Vectors; j++) Code.vfmadd231ps(Accumulator(row, j), activation, Weights(j));
     }
