@@ -70,6 +70,8 @@ public static class CommandLine
             RunVerb.Create(console),
             EvalVerb.Create(console),
             BenchVerb.Create(console),
+            KernelsVerb.Create(console),
+            TuneVerb.Create(console),
             DoctorVerb.Create(console),
             KnobsVerb.Create(console),
         };

@@ -62,11 +62,29 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
 
 /// <summary>
 /// c[m,n] = SUM_k a[m,k] * b[n,k] in float32: starting from 0, k ascending, each step one <see cref="float.MultiplyAddEstimate"/>. The bits
-/// of an output depend on neither M, N nor the place in a tile. Writes M x N elements and no others.
+/// of an output depend on neither M, N nor the place in a tile. Writes M x N elements and no others. Where the weights are P4, b is their
+/// values and Weights points at their codes.
 /// </summary>
 abstract class FloatKernel(KernelName name, string schedule, PackFormat packing) : Kernel(name, schedule, packing)
 {
     public abstract void Run(in FloatOperands operands);
+}
+
+/// <summary>
+/// y[m,n] = -SUM_k |(q[m,k] - 128) - w[n,k]|, exactly, in int32: AdderNet's layer. Otherwise as <see cref="IntegerKernel"/>.
+/// </summary>
+abstract class DistanceKernel(KernelName name, string schedule, PackFormat packing) : Kernel(name, schedule, packing)
+{
+    public abstract void Run(in IntegerOperands operands);
+}
+
+/// <summary>
+/// c[m,n] = SUM_k a[m,k] * b[n,k], exactly, in int32, of codes +1 (bit 1) and -1 (bit 0): K - 2 popcount(a xor b). For codes {0,1} the
+/// popcount of AND is (c + 2 popcount(a) + 2 popcount(b) - K) / 4. Writes M x N elements and no others.
+/// </summary>
+abstract class BitKernel(KernelName name, string schedule, PackFormat packing) : Kernel(name, schedule, packing)
+{
+    public abstract void Run(in BitOperands operands);
 }
 
 /// <summary>
@@ -140,4 +158,23 @@ unsafe struct FloatOperands
 
     /// <summary><see cref="Kernel.ScratchBytes"/> bytes.</summary>
     public required byte* Scratch;
+}
+
+/// <summary>As <see cref="IntegerOperands"/>; a row of codes is ceil(K / 32) words, input k is bit k % 32 of word k / 32, bits beyond K are 0.</summary>
+unsafe struct BitOperands
+{
+    public required int M, N, K;
+
+    /// <summary>a [M,K].</summary>
+    public required uint* Activations;
+
+    /// <summary>In words.</summary>
+    public required nint ActivationStride;
+
+    /// <summary>b [N,K] in the kernel's order.</summary>
+    public required uint* Weights;
+
+    /// <summary>c [M,N].</summary>
+    public required int* Output;
+    public required nint OutputStride;
 }

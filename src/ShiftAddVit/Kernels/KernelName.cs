@@ -11,6 +11,25 @@ public enum Operation
 
     /// <summary>The sum of activations multiplied by weights.</summary>
     MatMul,
+
+    /// <summary>MatShift as frameworks without shifts do it: weights built as floats from their codes, then multiplied.</summary>
+    FakeShift,
+
+    /// <summary>Minus the sum of absolute differences between activations and weights (AdderNet).</summary>
+    MatDistance,
+}
+
+/// <summary>How a kernel realises its operation, where that tells it from another of the same operation and tile.</summary>
+public enum KernelSchedule
+{
+    /// <summary>As the rest of the name says: no part of the name.</summary>
+    Default,
+
+    /// <summary>Variable shifts and adds, no multiplication.</summary>
+    Shift,
+
+    /// <summary>Products looked up in tables.</summary>
+    LookUp,
 }
 
 /// <summary>The numbers a kernel reads or accumulates in.</summary>
@@ -33,11 +52,15 @@ public enum NumberType
 
     /// <summary>32-bit integers.</summary>
     I32,
+
+    /// <summary>One-bit codes for +1 and -1.</summary>
+    B1,
 }
 
 /// <summary>
 /// The name of a kernel, <c>{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}</c>: <c>MatShift_U8P4I32_6x32_Vector512</c> shifts U8 activations by P4
-/// weights, accumulates in I32, and holds 6 rows times 32 outputs at a time.
+/// weights, accumulates in I32, and holds 6 rows times 32 outputs at a time. <c>_{Schedule}</c> follows where it needs one:
+/// <c>MatShift_U8P4I32_8x32_Avx512_Shift</c>.
 /// </summary>
 /// <param name="Op">What it computes.</param>
 /// <param name="A">The activations.</param>
@@ -46,20 +69,24 @@ public enum NumberType
 /// <param name="Mr">Rows of a tile.</param>
 /// <param name="Nr">Outputs of a tile.</param>
 /// <param name="Isa">What it runs on.</param>
-public readonly record struct KernelName(Operation Op, NumberType A, NumberType B, NumberType Acc, int Mr, int Nr, KernelIsa Isa)
+/// <param name="Schedule">How it realises its operation.</param>
+public readonly record struct KernelName(
+    Operation Op, NumberType A, NumberType B, NumberType Acc, int Mr, int Nr, KernelIsa Isa, KernelSchedule Schedule = KernelSchedule.Default)
 {
     /// <summary>The name by the grammar.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}");
+    public override string ToString() => string.Create(
+        CultureInfo.InvariantCulture, $"{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}{(Schedule == KernelSchedule.Default ? "" : $"_{Schedule}")}");
 
     /// <summary>Reads a name; false when it does not follow the grammar to the letter.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out KernelName name)
     {
         name = default;
-        if (text?.Split('_') is not [var op, var types, var tile, var isa] || tile.Split('x') is not [var rows, var outputs]) return false;
+        if (text?.Split('_') is not [var op, var types, var tile, var isa, .. var rest] || tile.Split('x') is not [var rows, var outputs]) return false;
+        if (!TrySchedule(rest, out var schedule)) return false;
         if (!TryName(op, out Operation operation) || !TryName(isa, out KernelIsa instructions)) return false;
         if (!TryTypes(types, out var a, out var b, out var acc)) return false;
         if (!TrySize(rows, out var mr) || !TrySize(outputs, out var nr)) return false;
-        name = new(operation, a, b, acc, mr, nr, instructions);
+        name = new(operation, a, b, acc, mr, nr, instructions, schedule);
         return true;
     }
 
@@ -82,6 +109,13 @@ public readonly record struct KernelName(Operation Op, NumberType A, NumberType 
         }
         text = text[length..];
         return length > 0;
+    }
+
+    /// <summary>The default has no part of its own.</summary>
+    static bool TrySchedule(string[] parts, out KernelSchedule schedule)
+    {
+        schedule = KernelSchedule.Default;
+        return parts is [] || (parts is [var only] && TryName(only, out schedule) && schedule != KernelSchedule.Default);
     }
 
     static bool TryName<T>(string text, out T value) where T : struct, Enum => Enum.TryParse(text, out value) && value.ToString() == text;

@@ -15,7 +15,8 @@ public sealed class KernelRegistry
     /// <summary>
     /// Best first. Measured on Zen 4, K = 192, in percent of the rate of 512-bit byte dot products: those themselves 95 in any tile, with
     /// gelu 92 pipelined and 84 otherwise; AVX2 pairs 37 where signs need no care and 23 elsewhere; portable vectors 33 (512 bits) and 27
-    /// (256). The reference, which runs everywhere and defines the result, is last.
+    /// (256), real shifts 19 (two terms: 10), look-ups 18 (9), portable 128-bit vectors 17. The reference, which runs everywhere and defines the
+    /// result, is last.
     /// </summary>
     static ImmutableArray<Kernel> Create() =>
     [
@@ -24,14 +25,25 @@ public sealed class KernelRegistry
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 5, Vectors: 5)),
         .. DotProducts(new(VectorIsa.AvxVnni, ProductForm.DotProduct, Rows: 6, Vectors: 2)),
         .. DotProducts(new(VectorIsa.Avx2, ProductForm.UnsignedPairs, Rows: 4, Vectors: 2)),
+        new FmaKernel(Operation.MatMul, NumberType.F32),
         .. Portable<IntegerLanes512, FloatLanes512>(KernelIsa.Vector512),
         .. Portable<IntegerLanes256, FloatLanes256>(KernelIsa.Vector256),
         .. DotProducts(new(VectorIsa.Avx2, ProductForm.SignedPairs, Rows: 4, Vectors: 2)),
+        new ShiftKernel(NumberType.P4),
+        new LookUpKernel(NumberType.P4),
         .. Portable<IntegerLanes128, FloatLanes128>(KernelIsa.Vector128),
+        new ShiftKernel(NumberType.P4P4),
+        new LookUpKernel(NumberType.P4P4),
+        new FmaKernel(Operation.FakeShift, NumberType.P4),
+        new PopcountKernel(),
+        new DistanceTileKernel(),
         new MatShift_U8P4I32_1x1_Reference(),
         new MatShift_U8P4P4I32_1x1_Reference(),
         new MatMul_U8S8I32_1x1_Reference(),
         new MatMul_F32F32F32_1x1_Reference(),
+        new FakeShift_F32P4F32_1x1_Reference(),
+        new MatMul_B1B1I32_1x1_Reference(),
+        new MatDistance_U8S8I32_1x1_Reference(),
     ];
 
     /// <summary>The kernels of a tile: one for each type of weights that its products are exact for.</summary>
@@ -66,6 +78,7 @@ public sealed class KernelRegistry
     public KernelRegistry(KernelIsa cap, params ReadOnlySpan<string> forced)
     {
         _cap = cap;
+        IsRestricted = cap < Enum.GetValues<KernelIsa>()[^1] || forced.Length > 0;
         Kernels = Create();
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
@@ -78,6 +91,9 @@ public sealed class KernelRegistry
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
     /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
     public static KernelRegistry Default => LazyDefault.Value;
+
+    /// <summary>Whether fewer kernels may run than this machine could.</summary>
+    public bool IsRestricted { get; }
 
     /// <summary>Every row, best first.</summary>
     public ImmutableArray<KernelInfo> All { get; }
@@ -107,8 +123,21 @@ public sealed class KernelRegistry
     internal IntegerKernel Integer(WeightFormat weights) =>
         (IntegerKernel)ChooseKernel(weights == WeightFormat.S8 ? Operation.MatMul : Operation.MatShift, weights);
 
+    /// <summary>The kernel of a shape unless it is tuned.</summary>
+    internal Kernel Linear(LinearShape shape) => ChooseKernel(shape.Operation, shape.Weights);
+
+    /// <summary>The kernels that may run a shape here, best first; where one is forced, that one.</summary>
+    internal IEnumerable<Kernel> Usable(LinearShape shape)
+    {
+        for (var i = 0; i < All.Length; i++)
+            if (All[i].Verdict != KernelVerdict.Refused && Job(Kernels[i]) == (shape.Operation, TypeOf(shape.Weights))) yield return Kernels[i];
+    }
+
     /// <summary>The kernel for float weights.</summary>
     internal FloatKernel Float => (FloatKernel)ChooseKernel(Operation.MatMul, WeightFormat.F32);
+
+    /// <summary>The scalar kernel that defines what a kernel computes.</summary>
+    internal Kernel ReferenceOf(Kernel kernel) => Kernels.Single(it => it.Name.Isa == KernelIsa.Reference && Job(it) == Job(kernel));
 
     internal static KernelIsa ParseIsa(string knob) => (KernelIsa)Knobs.IsaNames.IndexOf(knob);
 

@@ -19,6 +19,9 @@ public sealed record PackFormat
     /// <summary>The unsigned byte that stands for the activation 0.</summary>
     const int ZeroPoint = 128;
 
+    /// <summary>Codes of one bit in a word.</summary>
+    const int WordBits = 32;
+
     /// <summary>Describes an order.</summary>
     /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
     /// <param name="nr">Outputs in a panel.</param>
@@ -37,8 +40,18 @@ public sealed record PackFormat
         (Element, Nr, KGroup, AccumulatorStarts) = (element, nr, kGroup, accumulatorStarts);
     }
 
-    /// <summary>What one element is.</summary>
-    public WeightFormat Element { get; }
+    PackFormat(int nr)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(nr, 1);
+        (Nr, KGroup) = (nr, WordBits);
+    }
+
+    /// <summary>The order of one-bit codes: words of 32 inputs.</summary>
+    /// <param name="nr">Outputs in a panel.</param>
+    public static PackFormat OneBit(int nr) => new(nr);
+
+    /// <summary>What one element is; null for one-bit codes, which are those of queries and keys and no format of weights.</summary>
+    public WeightFormat? Element { get; }
 
     /// <summary>Outputs in a panel.</summary>
     public int Nr { get; }
@@ -51,7 +64,7 @@ public sealed record PackFormat
 
     internal int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
 
-    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, _ => 8 };
+    int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, null => 1, _ => 8 };
 
     /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
     public long PanelBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
@@ -83,6 +96,20 @@ public sealed record PackFormat
         var packed = new AlignedBuffer(ByteLength(n, k), clear: false);
         PackRows(n, k, weights, k, packed.AsSpan<float>());
         return packed;
+    }
+
+    /// <summary>Packs one-bit codes, rows of ceil(K / 32) words. Allocates nothing.</summary>
+    /// <param name="n">N, outputs.</param>
+    /// <param name="k">K, inputs.</param>
+    /// <param name="source">N rows; input k is bit k % 32 of word k / 32, bits beyond K are 0.</param>
+    /// <param name="packed">At least <see cref="ByteLength"/> / 4 words; all of those are written.</param>
+    public void PackBits(int n, int k, ReadOnlySpan<uint> source, Span<uint> packed)
+    {
+        if (Element is not null) throw new InvalidOperationException($"bits can not be packed as {Element}");
+        var words = Groups(k);
+        packed[..((n + Nr - 1) / Nr * Nr * words)].Clear();
+        for (var row = 0; row < n; row++)
+            for (var word = 0; word < words; word++) packed[(row / Nr * words + word) * Nr + row % Nr] = source[row * words + word];
     }
 
     /// <summary>Packs floats whose outputs are rows: output n, input k at <c>source[n * stride + k]</c>. Allocates nothing.</summary>
@@ -131,7 +158,7 @@ public sealed record PackFormat
 
     void Require(WeightPlane plane)
     {
-        if (Element == WeightFormat.F32 || (Element != WeightFormat.S8 && Element != plane.Format))
+        if (Element is WeightFormat.F32 or null || (Element != WeightFormat.S8 && Element != plane.Format))
             throw new ArgumentException($"a plane of {plane.Format} can not be packed as {Element}", nameof(plane));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(plane.Columns, MaxInputs, nameof(plane));
     }

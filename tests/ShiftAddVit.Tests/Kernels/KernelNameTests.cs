@@ -11,16 +11,21 @@ public class KernelNameTests
     public void A_name_is_written_by_the_grammar() => Assert.Equal("MatShift_U8P4P4I32_6x32_Vector512", Example.ToString());
 
     [Fact]
+    public void A_schedule_follows_where_a_name_needs_one() =>
+        Assert.Equal("MatShift_U8P4P4I32_6x32_Vector512_LookUp", (Example with { Schedule = KernelSchedule.LookUp }).ToString());
+
+    [Fact]
     public void Every_name_reads_back()
     {
         foreach (var op in Enum.GetValues<Operation>())
             foreach (var weights in Enum.GetValues<NumberType>())
                 foreach (var isa in Enum.GetValues<KernelIsa>())
-                {
-                    var name = Example with { Op = op, B = weights, Isa = isa };
-                    Assert.True(KernelName.TryParse(name.ToString(), out var read));
-                    Assert.Equal(name, read);
-                }
+                    foreach (var schedule in Enum.GetValues<KernelSchedule>())
+                    {
+                        var name = Example with { Op = op, B = weights, Isa = isa, Schedule = schedule };
+                        Assert.True(KernelName.TryParse(name.ToString(), out var read));
+                        Assert.Equal(name, read);
+                    }
     }
 
     [Theory]
@@ -37,5 +42,8 @@ public class KernelNameTests
     [InlineData("MatShift_U8P4I32_0x32_Vector512")]
     [InlineData("MatShift_U8P4I32_6x_Vector512")]
     [InlineData("MatShift_U8P4I32_6x32_3")]
+    [InlineData("MatShift_U8P4I32_6x32_Vector512_Default")]
+    [InlineData("MatShift_U8P4I32_6x32_Vector512_shift")]
+    [InlineData("MatShift_U8P4I32_6x32_Vector512_Shift_LookUp")]
     public void Anything_else_is_refused(string? text) => Assert.False(KernelName.TryParse(text, out _));
 }

@@ -53,7 +53,7 @@ public class KernelRegistryTests
         {
             (Operation.MatShift, WeightFormat.P4) =>
                 [KernelIsa.Avx512Vnni, KernelIsa.AvxVnni, KernelIsa.Avx2, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128],
-            (_, WeightFormat.F32) => [KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128],
+            (_, WeightFormat.F32) => [KernelIsa.Avx512, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128],
             _ => [KernelIsa.Avx512Vnni, KernelIsa.AvxVnni, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Avx2, KernelIsa.Vector128],
         };
         return preferred.FirstOrDefault(isa => isa <= cap && isa.IsAccelerated, KernelIsa.Reference);
@@ -85,7 +85,7 @@ public class KernelRegistryTests
         Assert.Equal("forced by SHIFTADD_KERNEL", registry.Choose(Operation.MatShift, WeightFormat.P4).Reason);
         Assert.Equal(ForcedShift, registry.Integer(WeightFormat.P4).Name.ToString());
         Assert.Equal(Best(Uncapped, Operation.MatShift, WeightFormat.P4P4), registry.Choose(Operation.MatShift, WeightFormat.P4P4).Name.Isa);
-        Assert.All(registry.All.Where(row => row.Name is { B: NumberType.P4, Isa: not KernelIsa.Reference }),
+        Assert.All(registry.All.Where(row => row.Name is { Op: Operation.MatShift, B: NumberType.P4, Isa: not KernelIsa.Reference }),
             row => Assert.Equal(KernelVerdict.Refused, row.Verdict));
     }
 

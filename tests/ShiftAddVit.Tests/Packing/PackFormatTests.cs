@@ -118,11 +118,31 @@ public class PackFormatTests
     }
 
     [Fact]
+    public void Bits_lie_in_words_and_the_padding_is_0()
+    {
+        const int nr = 4, n = 6, k = 70, words = 3;
+        var format = PackFormat.OneBit(nr);
+        var source = new uint[n * words];
+        foreach (ref var word in source.AsSpan()) word = (uint)Random.Shared.NextInt64(1, uint.MaxValue);
+        var packed = new uint[format.ByteLength(n, k) / sizeof(uint)];
+        packed.AsSpan().Fill(uint.MaxValue);
+        format.PackBits(n, k, source, packed);
+        Assert.Equal(8 * words, packed.Length);
+        for (var output = 0; output < 8; output++)
+            for (var word = 0; word < words; word++)
+                Assert.Equal(output < n ? source[output * words + word] : 0, packed[(output / nr * words + word) * nr + output % nr]);
+    }
+
+    [Fact]
     public void Formats_that_do_not_fit_are_refused()
     {
         var plane = WeightPlane.Encode(WeightFormat.S8, 1, 1, [1]);
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.P4P4, 1, 1).Pack(plane));
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.F32, 1, 1).Pack(plane));
+        Assert.Throws<ArgumentException>(() => PackFormat.OneBit(1).Pack(plane));
+        Assert.Throws<InvalidOperationException>(() => PackFormat.OneBit(1).Pack(1, 1, [1f]));
+        Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.S8, 1, 1).PackBits(1, 1, [1], new uint[1]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PackFormat.OneBit(0));
         Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.S8, 1, 1).Pack(1, 1, [1f]));
         Assert.Throws<ArgumentOutOfRangeException>(() => new PackFormat(WeightFormat.P4, 1, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new PackFormat(WeightFormat.F32, 1, 2));

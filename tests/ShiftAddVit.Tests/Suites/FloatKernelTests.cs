@@ -1,4 +1,5 @@
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
@@ -13,8 +14,8 @@ public unsafe class FloatKernelTests
     /// <summary>c [M,N] of the first M rows of a [.,K] and the first N of b [.,K]; all operands end at a guard page.</summary>
     static float[] Run(FloatKernel kernel, int m, int n, int k, ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
-        using var packed = kernel.Packing.Pack(n, k, b[..(n * k)]);
-        using var weights = GuardedMemory.Of<float>(packed.AsSpan<float>());
+        using var packed = Pack(kernel, n, k, b[..(n * k)]);
+        using var weights = GuardedMemory.Of<byte>(packed.AsSpan<byte>());
         using var activations = new GuardedMemory(m == 0 ? 0 : ((m - 1L) * (k + ActivationGap) + k) * sizeof(float));
         using var output = new GuardedMemory(m == 0 ? 0 : ((m - 1L) * (n + OutputGap) + n) * sizeof(float));
         using var scratch = new GuardedMemory(kernel.ScratchBytes(k));
@@ -33,6 +34,19 @@ public unsafe class FloatKernelTests
         });
         return Collect(output.As<float>(), m, n);
     }
+
+    static AlignedBuffer Pack(FloatKernel kernel, int n, int k, ReadOnlySpan<float> b)
+    {
+        if (kernel.Packing.Element == WeightFormat.F32) return kernel.Packing.Pack(n, k, b);
+        var values = new sbyte[b.Length];
+        for (var i = 0; i < values.Length; i++) values[i] = (sbyte)b[i];
+        return kernel.Packing.Pack(WeightPlane.Encode(KernelRows.FormatOf(kernel), n, k, values));
+    }
+
+    /// <summary>Weights [N,K] of the kernel's format, as floats.</summary>
+    static float[] RandomWeights(Random random, FloatKernel kernel, int count) => kernel.Packing.Element == WeightFormat.F32
+        ? KernelRows.RandomFloats(random, count)
+        : [.. KernelRows.RandomWeights(random, KernelRows.FormatOf(kernel), count).Select(value => (float)value)];
 
     static float[] Collect(ReadOnlySpan<float> output, int m, int n)
     {
@@ -55,7 +69,7 @@ public unsafe class FloatKernelTests
         var random = new Random(2);
         for (var k = 1; k <= 70; k++)
         {
-            var (a, b) = (KernelRows.RandomFloats(random, rows * k), KernelRows.RandomFloats(random, outputs * k));
+            var (a, b) = (KernelRows.RandomFloats(random, rows * k), RandomWeights(random, kernel, outputs * k));
             var expected = Run(reference, rows, outputs, k, a, b);
             foreach (var n in new[] { 1, kernel.Name.Nr - 1, kernel.Name.Nr, kernel.Name.Nr + 1, outputs }.Where(n => n > 0).Distinct())
                 for (var m = 0; m <= rows; m++)
@@ -79,7 +93,7 @@ public unsafe class FloatKernelTests
         const int m = 7, n = 33, k = 768;
         const double bound = k * 5.960464e-8 / (1 - k * 5.960464e-8);
         var random = new Random(3);
-        var (a, b) = (KernelRows.RandomFloats(random, m * k), KernelRows.RandomFloats(random, n * k));
+        var (a, b) = (KernelRows.RandomFloats(random, m * k), RandomWeights(random, kernel, n * k));
         var actual = Run(kernel, m, n, k, a, b);
         for (var i = 0; i < actual.Length; i++)
         {
@@ -99,7 +113,7 @@ public unsafe class FloatKernelTests
         var kernel = Find(name);
         const int m = 19, n = 37, k = 48;
         var random = new Random(4);
-        var (a, b) = (KernelRows.RandomFloats(random, m * k), KernelRows.RandomFloats(random, n * k));
+        var (a, b) = (KernelRows.RandomFloats(random, m * k), RandomWeights(random, kernel, n * k));
         var order = Enumerable.Range(0, m).ToArray();
         random.Shuffle(order);
         var permuted = order.SelectMany(row => a[(row * k)..((row + 1) * k)]).ToArray();

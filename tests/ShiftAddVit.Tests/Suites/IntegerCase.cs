@@ -15,25 +15,25 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
     public IntegerCase Corner(int m, int n) => this with { M = m, N = n };
 
     /// <summary>Runs a kernel and returns [M,N], having checked that nothing else was written.</summary>
-    public int[] Run(IntegerKernel kernel)
+    public int[] Run(Kernel kernel)
     {
         using var weights = Pack(kernel);
         return Run(kernel, weights);
     }
 
     /// <summary>The weights in a kernel's order; they serve every number of rows.</summary>
-    public GuardedMemory Pack(IntegerKernel kernel)
+    public GuardedMemory Pack(Kernel kernel)
     {
         using var packed = kernel.Packing.Pack(WeightPlane.Encode(KernelRows.FormatOf(kernel), N, K, Weights.AsSpan(0, N * K)));
         return GuardedMemory.Of<byte>(packed.AsSpan<byte>());
     }
 
-    public int[] Run(IntegerKernel kernel, GuardedMemory weights)
+    public int[] Run(Kernel kernel, GuardedMemory weights)
     {
         using var activations = Spread(Activations);
         using var output = new GuardedMemory(Length(N, N + OutputGap) * sizeof(int));
         using var scratch = new GuardedMemory(kernel.ScratchBytes(K));
-        kernel.Run(new()
+        var operands = new IntegerOperands
         {
             M = M,
             N = N,
@@ -44,7 +44,9 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
             Output = (int*)output.Pointer,
             OutputStride = N + OutputGap,
             Scratch = scratch.Pointer,
-        });
+        };
+        if (kernel is IntegerKernel integer) integer.Run(operands);
+        else ((DistanceKernel)kernel).Run(operands);
         return Collect(output.As<int>());
     }
 

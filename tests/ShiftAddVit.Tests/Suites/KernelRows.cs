@@ -16,6 +16,10 @@ static class KernelRows
 
     public static TheoryData<string> Float => Names<FloatKernel>();
 
+    public static TheoryData<string> Distance => Names<DistanceKernel>();
+
+    public static TheoryData<string> Bits => Names<BitKernel>();
+
     /// <summary>What row operations are written for.</summary>
     public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>().Where(isa => isa.IsPortable)];
 

@@ -10,6 +10,7 @@ static class CpuFeatures
 {
     const int ExtendedFeatures = 7;
     const int Avx512VnniBit = 11;
+    const int Avx512PopcountBit = 14;
     const int AvxVnniBit = 4;
 
     /// <summary>VPDPBUSD on 256-bit registers without AVX-512.</summary>
@@ -17,4 +18,8 @@ static class CpuFeatures
 
     /// <summary>VPDPBUSD on 512-bit registers.</summary>
     public static bool Avx512Vnni { get; } = Avx512BW.IsSupported && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512VnniBit)) != 0;
+
+    /// <summary>VPOPCNTD on 512-bit registers.</summary>
+    public static bool Avx512Popcount { get; } =
+        Avx512BW.IsSupported && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512PopcountBit)) != 0;
 }

@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using ShiftAddVit.Cli.Options;
+using ShiftAddVit.Cli.Output;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
+using Spectre.Console;
+
+namespace ShiftAddVit.Cli.Verbs;
+
+/// <summary><c>shiftadd kernels</c>: what each way to compute costs on this machine.</summary>
+static class KernelsVerb
+{
+    static readonly TimeSpan Each = TimeSpan.FromMilliseconds(50);
+
+    public static Command Create(CommandConsole console)
+    {
+        var shape = ShapeOption.Create();
+        var assert = CommonOptions.Percent("--assert", "Fail when what runs a layer is so much slower than the fastest kernel");
+        var json = CommonOptions.Json();
+        var command = new ExampleCommand(
+            "kernels", "Time every kernel on random data, check it, and show which is chosen and why", "shiftadd kernels --shape 197,192,768")
+        {
+            shape, assert, json,
+        };
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
+        {
+            var shapes = parsed.GetRequiredValue(shape);
+            var comparisons = Compare(console, shapes, cancellation);
+            if (parsed.GetValue(json)) console.WriteJson(new([.. comparisons.Select(Describe)]), ResultJson.Default.KernelsResult);
+            else Print(console, comparisons);
+            if (parsed.GetValue(assert) is { } percent) RequireFast(console, shapes, percent, cancellation);
+            return Judge(comparisons);
+        }, cancellation));
+        return command;
+    }
+
+    static KernelComparison[] Compare(CommandConsole console, ImmutableArray<MatrixShape> shapes, CancellationToken cancellation)
+    {
+        using var progress = new ProgressLine(console, "shapes", shapes.Length);
+        var comparisons = new List<KernelComparison>();
+        foreach (var shape in shapes)
+        {
+            comparisons.Add(KernelComparison.Run(KernelRegistry.Default, shape, Each, cancellation));
+            progress.Report(comparisons.Count);
+        }
+        return [.. comparisons];
+    }
+
+    /// <summary>Fails when a kernel computed something else than its reference.</summary>
+    static int Judge(KernelComparison[] comparisons)
+    {
+        foreach (var comparison in comparisons)
+            foreach (var row in comparison.Rows)
+                if (row.Timing is { IsCorrect: false }) throw new ShiftAddVitException($"{row.Info.Name}: wrong result on {comparison.Shape}; report it");
+        return CommandLine.Success;
+    }
+
+    /// <summary>Fails when the kernel that runs a layer of a shape, tuned or not, is slower than the fastest by more than so many percent.</summary>
+    static void RequireFast(CommandConsole console, ImmutableArray<MatrixShape> shapes, double percent, CancellationToken cancellation)
+    {
+        var registry = KernelRegistry.Default;
+        var tuned = TuningCache.Default.Read(registry, out var warning);
+        if (warning is not null) console.Warn(warning);
+        var tuner = new Tuner(registry, 4 * Each);
+        foreach (var (m, k, n) in shapes)
+            foreach (var weights in Enum.GetValues<WeightFormat>())
+                if (tuner.Check(new(weights, m, k, n), tuned, percent, cancellation) is { IsTooSlow: true } check)
+                    throw new ShiftAddVitException($"{check}");
+    }
+
+    static KernelShapeResult Describe(KernelComparison comparison) => new(
+        comparison.Shape.M, comparison.Shape.K, comparison.Shape.N, comparison.Peak.MultiplyAdds, comparison.Peak.ByteProducts,
+        [.. comparison.Rows.Select(row => new KernelTimingRow(
+            $"{row.Info.Name}", $"{row.Info.Verdict}".ToLowerInvariant(), row.Info.Reason, row.Info.Schedule, row.Timing?.MinMs, row.Timing?.MedianMs,
+            row.Timing?.GigaOperationsPerSecond, row.ShareOfPeak, row.SpeedupOverFloat32, row.Timing?.IsCorrect))]);
+
+    static void Print(CommandConsole console, KernelComparison[] comparisons)
+    {
+        foreach (var comparison in comparisons) Print(console, comparison);
+        var refused = comparisons[0].Rows.Where(row => row.Timing is null).ToArray();
+        foreach (var row in refused) console.WriteLine($"refused: {row.Info.Name}: {row.Info.Reason}");
+    }
+
+    static void Print(CommandConsole console, KernelComparison comparison)
+    {
+        console.WriteLine($"{comparison.Shape}, one thread; peak in G multiply-adds/s: {Peak(comparison.Peak)}");
+        var table = new Table().Border(TableBorder.Simple).AddColumns("", "kernel");
+        foreach (var name in (string[])["min ms", "median ms", "G/s", "of peak", "x fp32"]) table.AddColumn(name, column => column.RightAligned());
+        table.AddColumns("result", "schedule");
+        foreach (var row in comparison.Rows)
+            if (row.Timing is { } timing)
+                table.AddRow(
+                    row.Info.Verdict == KernelVerdict.Chosen ? "*" : "", $"{row.Info.Name}", $"{timing.MinMs:0.0000}", $"{timing.MedianMs:0.0000}",
+                    $"{timing.GigaOperationsPerSecond:0.0}", row.ShareOfPeak is { } share ? $"{share:P0}" : "-", $"{row.SpeedupOverFloat32:0.00}",
+                    timing.IsCorrect ? "exact" : "[red]WRONG[/]", CommandConsole.Cell(row.Info.Schedule));
+        console.Write(table);
+    }
+
+    static string Peak(MachinePeak peak) => (peak.MultiplyAdds, peak.ByteProducts) switch
+    {
+        ({ } float32, { } bytes) => $"{float32:0} fp32, {bytes:0} bytes",
+        ({ } float32, null) => $"{float32:0} fp32",
+        _ => "not measured, as no code is generated here",
+    };
+}

@@ -1,0 +1,51 @@
+using System.Text.Json;
+using ShiftAddVit.Kernels;
+
+namespace ShiftAddVit.Cli.Tests.Verbs;
+
+public class KernelsTests : CommandTests
+{
+    [Fact]
+    public async Task Every_registered_kernel_is_a_row_of_each_shape()
+    {
+        var json = (await Run("kernels", "--shape", "7,40,33", "--shape", "1,1,1", "--json")).Succeeded().Json;
+        Assert.Equal("shapes", JsonNames.Of(json));
+        var shapes = json.GetProperty("shapes").EnumerateArray().ToArray();
+        Assert.All(shapes, shape => Assert.Equal("m k n peak_multiply_adds peak_byte_products kernels", JsonNames.Of(shape)));
+        Assert.Equal(["7 40 33", "1 1 1"], shapes.Select(shape => $"{shape.GetProperty("m")} {shape.GetProperty("k")} {shape.GetProperty("n")}"));
+        foreach (var shape in shapes)
+        {
+            var kernels = shape.GetProperty("kernels").EnumerateArray().ToArray();
+            Assert.Equal(KernelRegistry.Default.All.Select(info => $"{info.Name}"), kernels.Select(kernel => kernel.GetProperty("name").GetString()));
+            Assert.All(kernels, AssertRow);
+        }
+    }
+
+    static void AssertRow(JsonElement kernel)
+    {
+        Assert.Equal(
+            "name verdict reason schedule min_ms median_ms giga_operations_per_second share_of_peak speedup_over_float32 correct",
+            JsonNames.Of(kernel));
+        Assert.NotEqual("", kernel.GetProperty("reason").GetString());
+        if (kernel.GetProperty("verdict").GetString() == "refused") Assert.Equal(JsonValueKind.Null, kernel.GetProperty("min_ms").ValueKind);
+        else
+        {
+            Assert.InRange(kernel.GetProperty("min_ms").GetDouble(), 1e-9, kernel.GetProperty("median_ms").GetDouble());
+            Assert.True(kernel.GetProperty("correct").GetBoolean());
+        }
+    }
+
+    [Fact]
+    public async Task The_pick_is_marked_and_results_are_checked()
+    {
+        var lines = (await Run("kernels", "--shape", "3,8,5")).Succeeded().Lines;
+        Assert.StartsWith("3x8x5, one thread; peak in G multiply-adds/s: ", lines[0]);
+        Assert.Matches(@"^ *kernel +min ms +median ms +G/s +of peak +x fp32 +result +schedule$", lines[1]);
+        foreach (var info in KernelRegistry.Default.All)
+        {
+            var mark = info.Verdict == KernelVerdict.Chosen ? @"\*" : " ";
+            var row = info.Verdict == KernelVerdict.Refused ? $"^refused: {info.Name}: .+" : $@"^ *{mark} +{info.Name} +[\d.]+ +[\d.]+ +[\d.]+ +(\d+ ?%|-) +[\d.]+ +exact +\w";
+            Assert.Single(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, row));
+        }
+    }
+}
