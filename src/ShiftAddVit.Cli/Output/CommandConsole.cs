@@ -15,6 +15,7 @@ sealed class CommandConsole
     readonly TextWriter _error;
     readonly bool _isTerminal;
     readonly Lock _file = new();
+    readonly HashSet<string> _warnings = [];
 
     public CommandConsole(TextWriter output, TextWriter error)
     {
@@ -63,6 +64,12 @@ sealed class CommandConsole
 
     /// <summary>Writes a message; what a file's name or contents could say to a terminal is taken out.</summary>
     public void Error(string message) => _error.WriteLine($"shiftadd: {Printable(message)}");
+
+    /// <summary>Writes a warning, each once.</summary>
+    public void Warning(string message)
+    {
+        if (_warnings.Add(message)) Error($"warning: {message}");
+    }
 
     /// <summary>A text from a file or a file's name without control characters.</summary>
     static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));

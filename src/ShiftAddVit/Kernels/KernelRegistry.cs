@@ -82,6 +82,12 @@ public sealed class KernelRegistry
     /// <summary>Every row, best first.</summary>
     public ImmutableArray<KernelInfo> All { get; }
 
+    /// <summary>Why this process runs more slowly than the machine could, for its user; null when it does not.</summary>
+    public string? Warning =>
+        ExecutableMemory.Refusal is { } refusal && Kernels.Any(kernel => kernel.Name.Isa <= _cap && kernel.Name.Isa is { IsGenerated: true, IsAccelerated: true })
+            ? $"{refusal}: portable kernels run in place of generated code, more slowly"
+            : null;
+
     /// <summary>The kernels behind <see cref="All"/>, in the same order.</summary>
     internal ImmutableArray<Kernel> Kernels { get; }
 
