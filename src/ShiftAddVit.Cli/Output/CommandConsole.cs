@@ -9,7 +9,7 @@ namespace ShiftAddVit.Cli.Output;
 sealed class CommandConsole
 {
     /// <summary>Wide enough that a table is not folded when it goes to a file or a pipe.</summary>
-    const int PipeWidth = 200;
+    const int PipeWidth = 240;
 
     readonly TextWriter _output;
     readonly TextWriter _error;
