@@ -31,7 +31,14 @@ public static class ImageDecoder
         NetVips.NetVips.Concurrency = 1;
         (Cache.Max, Cache.MaxMem, Cache.MaxFiles) = (0, 0, 0);
         // What matters comes back as an error; nothing else belongs on the error stream of a command.
-        Log.SetLogHandler("VIPS", Enums.LogLevelFlags.Warning, static (_, _, _) => { });
+        try
+        {
+            Log.SetLogHandler("VIPS", Enums.LogLevelFlags.Warning, static (_, _, _) => { });
+        }
+        catch (PlatformNotSupportedException)
+        {
+            // Compiled ahead and without executable memory there are no callbacks; images decode all the same.
+        }
     }
 
     /// <summary>Name and version of the library that decodes.</summary>

@@ -38,13 +38,16 @@ public static class Knobs
     static readonly Knob DumpKnob = new("SHIFTADD_DUMP_CODE", "a folder", "",
         "Writes generated machine code there, one file a function, for a disassembler.");
 
+    static readonly Knob CodeKnob = new("SHIFTADD_GENERATED_CODE", "on|off", "on",
+        "Off: as on a system that allows no executable memory, portable kernels run.");
+
     static readonly Knob CacheKnob = new("SHIFTADD_CACHE", $"a folder, or {NoCache}", "the user's cache directory",
         "Where what tuning found is kept and read; with none, nothing is.");
 
     const string NoCache = "none";
 
     /// <summary>All of them, in the order of the documentation.</summary>
-    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob, DumpKnob, CacheKnob];
+    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob, DumpKnob, CodeKnob, CacheKnob];
 
     /// <summary>The widest instruction set kernels may use: one of <see cref="IsaNames"/>.</summary>
     /// <exception cref="ShiftAddVitException">The variable holds anything else.</exception>
@@ -60,6 +63,15 @@ public static class Knobs
     /// <summary>The names of the kernels to force; the registry checks them.</summary>
     public static ImmutableArray<string> ForcedKernels =>
         [.. (KernelKnob.Value ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+
+    /// <summary>Whether machine code may be generated and run.</summary>
+    /// <exception cref="ShiftAddVitException">The variable holds neither on nor off.</exception>
+    public static bool GeneratedCode => (CodeKnob.Value ?? CodeKnob.Default) switch
+    {
+        "on" => true,
+        "off" => false,
+        var value => throw CodeKnob.Refuse(value),
+    };
 
     /// <summary>The folder that generated code is written to; null for none.</summary>
     public static string? DumpCode => DumpKnob.Value;

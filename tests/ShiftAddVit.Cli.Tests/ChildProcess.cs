@@ -22,7 +22,7 @@ static class ChildProcess
         {
             RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
         };
-        foreach (var name in (string[])["SHIFTADD_THREADS", "SHIFTADD_MAX_ISA", "SHIFTADD_KERNEL"]) start.Environment.Remove(name);
+        foreach (var name in (string[])["SHIFTADD_THREADS", "SHIFTADD_MAX_ISA", "SHIFTADD_KERNEL", "SHIFTADD_GENERATED_CODE"]) start.Environment.Remove(name);
         foreach (var (name, value) in variables) start.Environment[name] = value;
         return Process.Start(start)!;
     }

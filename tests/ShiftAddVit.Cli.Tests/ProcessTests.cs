@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace ShiftAddVit.Cli.Tests;
 
 public class ProcessTests : CommandTests
@@ -5,12 +7,30 @@ public class ProcessTests : CommandTests
     [Theory]
     [InlineData("SHIFTADD_THREADS", "many", "1 to 1024")]
     [InlineData("SHIFTADD_THREADS", "0", "1 to 1024")]
-    [InlineData("SHIFTADD_MAX_ISA", "avx9", "reference|vector128|vector256|vector512|avx512vnni")]
+    [InlineData("SHIFTADD_MAX_ISA", "avx9", "reference|vector128|")]
     [InlineData("SHIFTADD_KERNEL", "MatShift", "MatShift_U8P4I32_1x1_Reference")]
+    [InlineData("SHIFTADD_GENERATED_CODE", "no", "on|off")]
     public async Task A_wrong_knob_is_bad_input(string knob, string value, string allowed)
     {
         using var process = ChildProcess.Start(["run", Packed(), Image()], (knob, value));
         (await process.Finish()).Refused(CommandLine.BadInput, knob, value, allowed);
+    }
+
+    /// <summary>What a hardened system does to a process: no memory may become executable.</summary>
+    [Fact]
+    public async Task Without_generated_code_the_result_is_the_same_and_one_line_warns()
+    {
+        Assert.SkipUnless(Avx2.IsSupported && Fma.IsSupported, "no generated code runs on this processor");
+        string[] args = ["run", Packed(), Image(), "--json"];
+        using var process = ChildProcess.Start(args, ("SHIFTADD_GENERATED_CODE", "off"));
+        var result = await process.Finish();
+        Assert.Equal((CommandLine.Success, (await Run(args)).Output), (result.ExitCode, result.Output));
+        var warning = "SHIFTADD_GENERATED_CODE=off: portable kernels run in place of generated code, more slowly";
+        Assert.Equal($"shiftadd: warning: {warning}{Environment.NewLine}", result.Error);
+
+        using var doctor = ChildProcess.Start(["doctor"], ("SHIFTADD_GENERATED_CODE", "off"));
+        var report = await doctor.Finish();
+        Assert.Equal((CommandLine.BadInput, $"problem: {warning}"), (report.ExitCode, report.Lines[^1]));
     }
 
     [Fact]

@@ -31,11 +31,21 @@ public class KnobsTests
         With("SHIFTADD_MAX_ISA", value, () => Assert.Equal(expected, Knobs.MaxIsa));
 
     [Theory]
-    [InlineData("avx512")]
+    [InlineData("avx9")]
     [InlineData("Vector128")]
     public void A_wrong_cap_is_refused(string value) => With("SHIFTADD_MAX_ISA", value, () =>
-        Assert.Equal($"SHIFTADD_MAX_ISA={value}: not allowed; reference|vector128|vector256|vector512|avx512vnni",
+        Assert.Equal($"SHIFTADD_MAX_ISA={value}: not allowed; {string.Join('|', Knobs.IsaNames)}",
             Assert.Throws<ShiftAddVitException>(() => Knobs.MaxIsa).Message));
+
+    [Fact]
+    public void Code_is_generated_unless_that_is_off()
+    {
+        With("SHIFTADD_GENERATED_CODE", null, () => Assert.True(Knobs.GeneratedCode));
+        With("SHIFTADD_GENERATED_CODE", "on", () => Assert.True(Knobs.GeneratedCode));
+        With("SHIFTADD_GENERATED_CODE", "off", () => Assert.False(Knobs.GeneratedCode));
+        With("SHIFTADD_GENERATED_CODE", "Off", () => Assert.Equal("SHIFTADD_GENERATED_CODE=Off: not allowed; on|off",
+            Assert.Throws<ShiftAddVitException>(() => Knobs.GeneratedCode).Message));
+    }
 
     [Theory]
     [InlineData(null, null)]

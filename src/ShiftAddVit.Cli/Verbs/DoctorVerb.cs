@@ -34,6 +34,7 @@ static class DoctorVerb
         var images = Try(() => ImageDecoder.LibraryVersion, problems) ?? "not available";
         var kernels = Try(() => KernelRegistry.Default.All.Select(Describe).ToArray(), problems) ?? [];
         var tuning = Try(Tuning, problems) ?? "not available";
+        if (Try(() => KernelRegistry.Default.Warning, []) is { } warning) problems.Add(warning);
         Try(() => $"{Knobs.Threads}", problems);
         return new(
             typeof(ShiftAddVitException).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
@@ -54,7 +55,7 @@ static class DoctorVerb
 
     static KernelRow Describe(KernelInfo kernel) => new($"{kernel.Name}", $"{kernel.Verdict}".ToLowerInvariant(), kernel.Reason);
 
-    static T? Try<T>(Func<T> examine, List<string> problems) where T : class
+    static T? Try<T>(Func<T?> examine, List<string> problems) where T : class
     {
         try
         {

@@ -132,6 +132,7 @@ sealed class ReparameterizeVerb
     {
         var images = ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? DefaultCalibrationImages));
         using var progress = new ProgressLine(_console, "calibration images", images.Length);
+        _console.WarnOfKernels();
         return Calibration.SecondMoments(
             graph, images, graph.RequirePreprocessing(), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)), progress, cancellation);
     }

@@ -44,6 +44,9 @@ static class KernelIsaSupport
         /// <summary>Whether row operations are written for it: portable vectors, and the scalar form.</summary>
         public bool IsPortable => isa is KernelIsa.Reference or KernelIsa.Vector128 or KernelIsa.Vector256 or KernelIsa.Vector512;
 
+        /// <summary>Whether its kernels are generated machine code.</summary>
+        public bool IsGenerated => isa is KernelIsa.Avx2 or KernelIsa.AvxVnni or KernelIsa.Avx512 or KernelIsa.Avx512Vnni;
+
         /// <summary>Whether the instructions are there: for portable vectors, whether an operation is one of them.</summary>
         public bool IsAccelerated => isa switch
         {

@@ -29,6 +29,7 @@ public sealed class KernelRegistry
         .. Portable<IntegerLanes512, FloatLanes512>(KernelIsa.Vector512),
         .. Portable<IntegerLanes256, FloatLanes256>(KernelIsa.Vector256),
         .. DotProducts(new(VectorIsa.Avx2, ProductForm.SignedPairs, Rows: 4, Vectors: 2)),
+        .. Integers<IntegerLanesDp>(KernelIsa.AdvSimdDp),
         new ShiftKernel(NumberType.P4),
         new LookUpKernel(NumberType.P4),
         .. Portable<IntegerLanes128, FloatLanes128>(KernelIsa.Vector128),
@@ -57,11 +58,13 @@ public sealed class KernelRegistry
 
     static IEnumerable<Kernel> Portable<TInteger, TFloat>(KernelIsa isa)
         where TInteger : struct, IIntegerLanes<TInteger> where TFloat : struct, IFloatLanes<TFloat> =>
+        [.. Integers<TInteger>(isa), new PortableFloatKernel<TFloat>(isa)];
+
+    static IEnumerable<Kernel> Integers<T>(KernelIsa isa) where T : struct, IIntegerLanes<T> =>
     [
-        new PortableIntegerKernel<TInteger>(Operation.MatShift, NumberType.P4, isa),
-        new PortableIntegerKernel<TInteger>(Operation.MatShift, NumberType.P4P4, isa),
-        new PortableIntegerKernel<TInteger>(Operation.MatMul, NumberType.S8, isa),
-        new PortableFloatKernel<TFloat>(isa),
+        new PortableIntegerKernel<T>(Operation.MatShift, NumberType.P4, isa),
+        new PortableIntegerKernel<T>(Operation.MatShift, NumberType.P4P4, isa),
+        new PortableIntegerKernel<T>(Operation.MatMul, NumberType.S8, isa),
     ];
 
     static readonly Lazy<KernelRegistry> LazyDefault = new(() => new(ParseIsa(Knobs.MaxIsa), [.. Knobs.ForcedKernels]));
@@ -97,6 +100,13 @@ public sealed class KernelRegistry
 
     /// <summary>Every row, best first.</summary>
     public ImmutableArray<KernelInfo> All { get; }
+
+    /// <summary>Why this process runs more slowly than the machine could, for its user; null when it does not.</summary>
+    public string? Warning =>
+        ExecutableMemory.Refusal is { } refusal
+        && Kernels.Any(kernel => kernel.Name.Isa <= _cap && kernel.Name.Isa is { IsGenerated: true, IsAccelerated: true })
+            ? $"{refusal}: portable kernels run in place of generated code, more slowly"
+            : null;
 
     /// <summary>The kernels behind <see cref="All"/>, in the same order.</summary>
     internal ImmutableArray<Kernel> Kernels { get; }

@@ -51,7 +51,8 @@ static unsafe class ByteOperandPacking
         /// <param name="offsets">[N], to be added to the accumulators.</param>
         public void PackColumns(int n, int k, byte* source, nint stride, byte* packed, int* offsets)
         {
-            var quads = format.KGroup == Quad && k % Quad == 0 && n % Vector128<byte>.Count == 0 && Sse2.IsSupported;
+            var sixteens = n % Vector128<byte>.Count == 0 && format.Nr % Vector128<byte>.Count == 0;
+            var quads = format.KGroup == Quad && k % Quad == 0 && sixteens && Sse2.IsSupported;
             for (var column = 0; column < n; column += quads ? Vector128<byte>.Count : 1)
             {
                 var panel = packed + column / format.Nr * (nint)format.PanelBytes(k);

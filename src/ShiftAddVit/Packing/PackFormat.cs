@@ -175,13 +175,32 @@ public sealed record PackFormat
         var panelBytes = (int)PanelBytes(row.Length);
         var panel = packed.Slice(n / Nr * panelBytes, panelBytes);
         var elements = panel[StartBytes..];
+        if (BitsPerElement == 8) PackBytes(MemoryMarshal.AsBytes(row), elements[(n % Nr * KGroup)..]);
+        else PackNibbles(row, n % Nr * KGroup, elements);
+        if (AccumulatorStarts) MemoryMarshal.Cast<byte, int>(panel[..StartBytes])[n % Nr] = -ZeroPoint * Sum(row);
+    }
+
+    /// <summary>Group by group, Nr groups apart; four bytes as one, because models have millions of them.</summary>
+    void PackBytes(ReadOnlySpan<byte> row, Span<byte> elements)
+    {
+        var k = 0;
+        if (KGroup == sizeof(int))
+        {
+            var from = MemoryMarshal.Cast<byte, int>(row);
+            var to = MemoryMarshal.Cast<byte, int>(elements);
+            for (int group = 0, at = 0; group < from.Length; group++, at += Nr) to[at] = from[group];
+            k = from.Length * sizeof(int);
+        }
+        for (; k < row.Length; k += KGroup) row.Slice(k, int.Min(KGroup, row.Length - k)).CopyTo(elements[(k * Nr)..]);
+    }
+
+    void PackNibbles(ReadOnlySpan<sbyte> row, int first, Span<byte> elements)
+    {
         for (var k = 0; k < row.Length; k++)
         {
-            var index = (k / KGroup * Nr + n % Nr) * KGroup + k % KGroup;
-            if (BitsPerElement == 8) elements[index] = (byte)row[k];
-            else elements[index >> 1] |= (byte)(row[k] << (index & 1) * 4);
+            var index = first + k / KGroup * Nr * KGroup + k % KGroup;
+            elements[index >> 1] |= (byte)(row[k] << (index & 1) * 4);
         }
-        if (AccumulatorStarts) MemoryMarshal.Cast<byte, int>(panel[..StartBytes])[n % Nr] = -ZeroPoint * Sum(row);
     }
 
     static int Sum(ReadOnlySpan<sbyte> row)

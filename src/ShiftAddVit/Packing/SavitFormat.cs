@@ -34,7 +34,13 @@ static class SavitFormat
     };
 
     /// <summary>The weight format whose codes a plane holds.</summary>
-    public static WeightFormat Format(PlaneEncoding encoding) => Enum.Parse<WeightFormat>(encoding.ToString());
+    public static WeightFormat Format(PlaneEncoding encoding) => encoding switch
+    {
+        PlaneEncoding.S8 => WeightFormat.S8,
+        PlaneEncoding.P4 => WeightFormat.P4,
+        PlaneEncoding.P4P4 => WeightFormat.P4P4,
+        _ => WeightFormat.F32,
+    };
 
     /// <summary>The planes of a model and their bytes, each made when it is asked for.</summary>
     public static List<(Plane Plane, Func<byte[]> Bytes)> Planes(VitGraph graph)

@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using System.Collections.Immutable;
 using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Packing;
@@ -29,12 +29,5 @@ public sealed record Plane(string Name, PlaneEncoding Encoding);
 
 /// <summary>The JSON header of a packed file. Shapes and offsets follow from it and are not stored.</summary>
 sealed record SavitHeader(
-    VitArchitecture Architecture, Preprocessing? Preprocessing, string[] ClassNames, Provenance Provenance, Plane[] Planes);
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
-    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true, IgnoreReadOnlyProperties = true, MaxDepth = 16,
-    AllowDuplicateProperties = false)]
-[JsonSerializable(typeof(SavitHeader))]
-sealed partial class SavitJson : JsonSerializerContext;
+    VitArchitecture Architecture, Preprocessing? Preprocessing, ImmutableArray<string> ClassNames, Provenance Provenance,
+    ImmutableArray<Plane> Planes);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -13,7 +14,7 @@ sealed class SavitReader : IDisposable
 {
     readonly string _path;
     readonly FileStream _stream;
-    readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    readonly Lazy<IncrementalHash> _hash = new(() => IncrementalHash.CreateHash(HashAlgorithmName.SHA256));
     readonly Dictionary<string, Tensor> _tensors = [];
     readonly Dictionary<string, WeightPlane> _weights = [];
 
@@ -33,7 +34,7 @@ sealed class SavitReader : IDisposable
     }
 
     /// <summary>Reads a packed file: the model, its planes, the file's length and its hash in hexadecimal.</summary>
-    public static (VitGraph Graph, Plane[] Planes, long Length, string Sha256) Read(string path)
+    public static (VitGraph Graph, ImmutableArray<Plane> Planes, long Length, string Sha256) Read(string path)
     {
         using var reader = new SavitReader(path);
         try
@@ -65,7 +66,7 @@ sealed class SavitReader : IDisposable
     public void Dispose()
     {
         _stream.Dispose();
-        _hash.Dispose();
+        if (_hash.IsValueCreated) _hash.Value.Dispose();
     }
 
     static ShiftAddVitException Unreadable(string path, Exception error) => new(
@@ -77,14 +78,14 @@ sealed class SavitReader : IDisposable
         },
         error);
 
-    (VitGraph, Plane[], long, string) Read()
+    (VitGraph, ImmutableArray<Plane>, long, string) Read()
     {
         var (headerLength, expectedHash) = ReadPrologue();
         var header = ReadHeader(headerLength);
         var shapes = RequireComplete(header);
         RequireLength(header, headerLength, shapes);
         foreach (var plane in header.Planes) ReadPlane(plane, shapes[plane.Name]);
-        var hash = _hash.GetHashAndReset();
+        var hash = _hash.Value.GetHashAndReset();
         Require(hash.AsSpan().SequenceEqual(expectedHash), "checksum does not match: the file is damaged");
         return (Build(header), header.Planes, _stream.Length, Convert.ToHexStringLower(hash));
     }
@@ -103,17 +104,16 @@ sealed class SavitReader : IDisposable
         Require(headerLength <= SavitFormat.MaxHeaderLength && headerLength <= _stream.Length - prologue.Length, $"header length {headerLength} is damaged");
         var rest = prologue.AsSpan(SavitFormat.HashOffset + SavitFormat.HashLength);
         Require(!rest.ContainsAnyExcept((byte)0), "bytes of the prologue that must be 0 are not: damaged");
-        _hash.AppendData(prologue.AsSpan(0, SavitFormat.HashOffset));
+        _hash.Value.AppendData(prologue.AsSpan(0, SavitFormat.HashOffset));
         return ((int)headerLength, prologue.AsSpan(SavitFormat.HashOffset, SavitFormat.HashLength).ToArray());
     }
 
     SavitHeader ReadHeader(int length)
     {
-        var bytes = ReadPadded(length);
+        var bytes = Read(length);
         try
         {
-            var header = JsonSerializer.Deserialize(bytes.AsSpan(0, length), SavitJson.Default.SavitHeader);
-            Require(header is { Provenance.Steps.IsDefault: false } && !HoldsNull(header), "header is incomplete");
+            var header = SavitHeaderJson.Read(bytes);
             header.Architecture.Validate(_path);
             header.Preprocessing?.Validate(_path, header.Architecture.ImageSize);
             Require(header.ClassNames.Length == 0 || header.ClassNames.Length == header.Architecture.Classes, "class names do not match the number of classes");
@@ -123,10 +123,11 @@ sealed class SavitReader : IDisposable
         {
             throw new ShiftAddVitException($"{_path}: header is damaged at byte {error.BytePositionInLine}", error);
         }
+        catch (Exception error) when (error is FormatException or InvalidOperationException)
+        {
+            throw new ShiftAddVitException($"{_path}: header is damaged: {ErrorText.FirstLine(error.Message)}", error);
+        }
     }
-
-    static bool HoldsNull(SavitHeader header) =>
-        header.Planes.Contains(null) || header.ClassNames.Contains(null) || header.Provenance.Steps.Contains(null!);
 
     /// <summary>The shape of every plane; the planes must be exactly the architecture's parameters and a scale for each quantised weight.</summary>
     Dictionary<string, Shape> RequireComplete(SavitHeader header)
@@ -163,17 +164,17 @@ sealed class SavitReader : IDisposable
     void ReadPlane(Plane plane, Shape shape)
     {
         var length = (int)SavitFormat.ByteLength(plane.Encoding, shape);
-        var bytes = ReadPadded(length).AsSpan(0, length);
+        var bytes = Read(length);
         switch (plane.Encoding)
         {
             case PlaneEncoding.F32:
-                AddTensor(plane.Name, new(shape, MemoryMarshal.Cast<byte, float>(bytes).ToArray()));
+                AddTensor(plane.Name, new(shape, MemoryMarshal.Cast<byte, float>(bytes.AsSpan()).ToArray()));
                 break;
             case PlaneEncoding.F16:
-                AddTensor(plane.Name, new(shape, HalfPrecision.Widen(MemoryMarshal.Cast<byte, Half>(bytes))));
+                AddTensor(plane.Name, new(shape, HalfPrecision.Widen(MemoryMarshal.Cast<byte, Half>(bytes.AsSpan()))));
                 break;
             default:
-                AddWeight(plane, shape, bytes.ToArray());
+                AddWeight(plane, shape, bytes);
                 break;
         }
     }
@@ -199,7 +200,7 @@ sealed class SavitReader : IDisposable
     VitGraph Build(SavitHeader header)
     {
         var builder = new VitGraphBuilder(header.Architecture, name => _tensors[name], Weight);
-        return builder.Build(header.Preprocessing, [.. header.ClassNames], header.Provenance);
+        return builder.Build(header.Preprocessing, header.ClassNames, header.Provenance);
     }
 
     LinearWeight Weight(string linear, int outputs, int inputs)
@@ -211,13 +212,20 @@ sealed class SavitReader : IDisposable
         return new QuantizedWeight(plane, scales);
     }
 
-    /// <summary>Reads a part and its padding, which count towards the hash.</summary>
-    byte[] ReadPadded(int length)
+    /// <summary>Reads a part and passes over its padding; both count towards the hash.</summary>
+    byte[] Read(int length)
     {
-        var bytes = new byte[SavitFormat.Align(length)];
-        Require(_stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length, "truncated");
-        _hash.AppendData(bytes);
+        var bytes = new byte[length];
+        Fill(bytes);
+        Span<byte> padding = stackalloc byte[SavitFormat.Alignment];
+        Fill(padding[..(int)(SavitFormat.Align(length) - length)]);
         return bytes;
+    }
+
+    void Fill(Span<byte> bytes)
+    {
+        Require(_stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) == bytes.Length, "truncated");
+        _hash.Value.AppendData(bytes);
     }
 
     void Require([System.Diagnostics.CodeAnalysis.DoesNotReturnIf(false)] bool holds, string problem)

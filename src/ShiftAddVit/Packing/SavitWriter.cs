@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using System.Text.Json;
 using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Packing;
@@ -16,9 +15,7 @@ sealed class SavitWriter
     {
         graph.Preprocessing?.Validate(graph.Provenance.Source, graph.Architecture.ImageSize);
         _planes = SavitFormat.Planes(graph);
-        _header = JsonSerializer.SerializeToUtf8Bytes(
-            new(graph.Architecture, graph.Preprocessing, [.. graph.ClassNames], graph.Provenance, [.. Planes]),
-            SavitJson.Default.SavitHeader);
+        _header = SavitHeaderJson.Write(new(graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance, [.. Planes]));
         if (_header.Length > SavitFormat.MaxHeaderLength)
             throw new ShiftAddVitException(
                 $"{graph.Provenance.Source}: class names and provenance make a header of {_header.Length} bytes;"

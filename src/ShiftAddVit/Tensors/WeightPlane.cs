@@ -66,12 +66,11 @@ public sealed class WeightPlane
     public void DecodeRow(int row, Span<sbyte> values)
     {
         var codes = Row(row);
-        for (var k = 0; k < Columns; k++) values[k] = Format switch
-        {
-            WeightFormat.S8 => (sbyte)codes[k],
-            WeightFormat.P4 => (sbyte)P4.Decode(Nibble(codes, k)),
-            _ => (sbyte)P4P4.Decode(codes[k]),
-        };
+        var decoded = CodeTable.Of(Format).Values.AsSpan();
+        if (Format == WeightFormat.P4)
+            for (var k = 0; k < Columns; k++) values[k] = decoded[Nibble(codes, k)];
+        else
+            for (var k = 0; k < codes.Length; k++) values[k] = decoded[codes[k]];
     }
 
     /// <summary>The P4 code of weight <paramref name="k"/> in a row of nibbles.</summary>
@@ -97,20 +96,19 @@ public sealed class WeightPlane
 
     void RequireCanonical()
     {
+        var at = Codes.IndexOfAnyExcept(CodeTable.Of(Format).CanonicalBytes);
+        if (at >= 0) throw NotCanonical(at);
+        if (Format != WeightFormat.P4 || (Columns & 1) == 0) return;
         for (var n = 0; n < Rows; n++)
-        {
-            var row = Row(n);
-            for (var k = 0; k < Columns; k++)
-                if (!IsCanonical(row, k)) throw new FormatException($"{Format} code of weight {n},{k} is not canonical");
-            if (Format == WeightFormat.P4 && (Columns & 1) == 1 && row[^1] >> 4 != 0)
-                throw new FormatException($"P4 row {n} has a padding nibble that is not 0");
-        }
+            if (Row(n)[^1] >> 4 != 0) throw BadPadding(n);
     }
 
-    bool IsCanonical(ReadOnlySpan<byte> row, int k) => Format switch
+    FormatException NotCanonical(int at)
     {
-        WeightFormat.S8 => (sbyte)row[k] != sbyte.MinValue,
-        WeightFormat.P4 => P4.IsCanonical(Nibble(row, k)),
-        _ => P4P4.IsCanonical(row[k]),
-    };
+        var (n, k) = Math.DivRem(at, RowBytes);
+        if (Format == WeightFormat.P4) k = 2 * k + (P4.IsCanonical(_codes[at] & 15) ? 1 : 0);
+        return k < Columns ? new($"{Format} code of weight {n},{k} is not canonical") : BadPadding(n);
+    }
+
+    static FormatException BadPadding(int row) => new($"P4 row {row} has a padding nibble that is not 0");
 }

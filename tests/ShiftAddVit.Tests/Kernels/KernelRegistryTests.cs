@@ -52,9 +52,16 @@ public class KernelRegistryTests
         KernelIsa[] preferred = (op, weights) switch
         {
             (Operation.MatShift, WeightFormat.P4) =>
-                [KernelIsa.Avx512Vnni, KernelIsa.AvxVnni, KernelIsa.Avx2, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128],
+                [
+                    KernelIsa.Avx512Vnni, KernelIsa.AvxVnni, KernelIsa.Avx2, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.AdvSimdDp,
+                    KernelIsa.Vector128,
+                ],
             (_, WeightFormat.F32) => [KernelIsa.Avx512, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128],
-            _ => [KernelIsa.Avx512Vnni, KernelIsa.AvxVnni, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Avx2, KernelIsa.Vector128],
+            _ =>
+            [
+                KernelIsa.Avx512Vnni, KernelIsa.AvxVnni, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Avx2, KernelIsa.AdvSimdDp,
+                KernelIsa.Vector128,
+            ],
         };
         return preferred.FirstOrDefault(isa => isa <= cap && isa.IsAccelerated, KernelIsa.Reference);
     }

@@ -61,9 +61,9 @@ public sealed class SavitHeaderTests : IDisposable
     [Fact]
     public void Null_in_a_list_is_refused()
     {
-        Refuses(Good.WithHeader(header => Planes(header)[3] = null), "header is incomplete");
-        Refuses(Good.WithHeader(header => header["classNames"] = new JsonArray("a", null, "c", "d", "e", "f", "g")), "header is incomplete");
-        Refuses(Good.WithHeader(header => header["provenance"]!["steps"] = new JsonArray("a", null)), "header is incomplete");
+        Refuses(Good.WithHeader(header => Planes(header)[3] = null), "header is damaged");
+        Refuses(Good.WithHeader(header => header["classNames"] = new JsonArray("a", null, "c", "d", "e", "f", "g")), "header is damaged");
+        Refuses(Good.WithHeader(header => header["provenance"]!["steps"] = new JsonArray("a", null)), "header is damaged");
     }
 
     [Theory]

@@ -10,7 +10,8 @@ static unsafe partial class ExecutableMemory
 {
     static readonly Lazy<string?> LazyRefusal = new(Probe);
 
-    /// <summary>Why the system allows no executable memory; null when it does.</summary>
+    /// <summary>Why there is no executable memory; null when there is.</summary>
+    /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
     public static string? Refusal => LazyRefusal.Value;
 
     /// <summary>Places code in pages of its own and returns its address.</summary>
@@ -23,6 +24,7 @@ static unsafe partial class ExecutableMemory
 
     static string? Probe()
     {
+        if (!Knobs.GeneratedCode) return "SHIFTADD_GENERATED_CODE=off";
         try
         {
             Place([0xC3]);

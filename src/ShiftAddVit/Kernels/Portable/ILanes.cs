@@ -68,23 +68,35 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     float MaxLane();
 }
 
-/// <summary>The int32 accumulators of one vector width; each lane is one output of an integer kernel.</summary>
+/// <summary>
+/// The int32 accumulators of one vector width; each lane is one output of an integer kernel. A step takes a group of consecutive inputs:
+/// as many activations as fill 32 bits, and their weights for each lane.
+/// </summary>
 unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
 {
     /// <summary>Outputs in a vector.</summary>
     static abstract int Count { get; }
 
-    /// <summary>Reads 2 x Count signed bytes as int16, a pair (k, k + 1) a lane.</summary>
-    static abstract T LoadPairs(sbyte* weights);
+    /// <summary>Inputs of a step: 4 divided by the bytes of an activation.</summary>
+    static abstract int Group { get; }
 
-    /// <summary>Writes q - 128 as int16 for 2 x Count activations.</summary>
-    static abstract void Centre(byte* activations, short* destination);
+    /// <summary>How products are made, in a few words.</summary>
+    static abstract string Schedule { get; }
 
-    /// <summary>The int16 pair at <paramref name="activations"/> in every lane.</summary>
-    static abstract T BroadcastPair(short* activations);
+    /// <summary>Reads Group signed bytes a lane.</summary>
+    static abstract T LoadWeights(sbyte* weights);
 
-    /// <summary>accumulator + the sum of the products of both pairs, in each lane; exact.</summary>
-    static abstract T AddPairProducts(T accumulator, T pairs, T otherPairs);
+    /// <summary>Writes q - 128 for Group x Count activations.</summary>
+    static abstract void Centre(byte* activations, byte* destination);
+
+    /// <summary>The same for one activation.</summary>
+    static abstract void CentreOne(byte activation, byte* destination);
+
+    /// <summary>The group of centred activations at <paramref name="activations"/> in every lane.</summary>
+    static abstract T Broadcast(byte* activations);
+
+    /// <summary>accumulator + the sum of the products of both groups, in each lane; exact.</summary>
+    static abstract T AddProducts(T accumulator, T weights, T activations);
 
     void Store(int* destination);
 }

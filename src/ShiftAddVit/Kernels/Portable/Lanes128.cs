@@ -100,17 +100,23 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
 
     public static int Count => Vector128<int>.Count;
 
-    public static IntegerLanes128 LoadPairs(sbyte* weights) =>
+    public static int Group => 2;
+
+    public static string Schedule => "int16 products of input pairs, added in int32";
+
+    public static IntegerLanes128 LoadWeights(sbyte* weights) =>
         new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());
 
     /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
-    public static void Centre(byte* activations, short* destination) =>
-        (LoadPairs((sbyte*)activations)._value.AsUInt16() ^ Vector128.Create((ushort)0xFF80)).AsInt16().Store(destination);
+    public static void Centre(byte* activations, byte* destination) =>
+        (LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector128.Create((ushort)0xFF80)).AsInt16().Store((short*)destination);
 
-    public static IntegerLanes128 BroadcastPair(short* activations) => new(Vector128.Create(*(int*)activations));
+    public static void CentreOne(byte activation, byte* destination) => *(short*)destination = (short)(activation - 128);
 
-    public static IntegerLanes128 AddPairProducts(IntegerLanes128 accumulator, IntegerLanes128 pairs, IntegerLanes128 otherPairs) =>
-        new(accumulator._value + PairProducts(pairs._value, otherPairs._value));
+    public static IntegerLanes128 Broadcast(byte* activations) => new(Vector128.Create(*(int*)activations));
+
+    public static IntegerLanes128 AddProducts(IntegerLanes128 accumulator, IntegerLanes128 weights, IntegerLanes128 activations) =>
+        new(accumulator._value + PairProducts(weights._value, activations._value));
 
     public void Store(int* destination) => _value.Store(destination);
 

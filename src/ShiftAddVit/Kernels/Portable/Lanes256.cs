@@ -96,17 +96,23 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
 
     public static int Count => Vector256<int>.Count;
 
-    public static IntegerLanes256 LoadPairs(sbyte* weights) =>
+    public static int Group => 2;
+
+    public static string Schedule => "int16 products of input pairs, added in int32";
+
+    public static IntegerLanes256 LoadWeights(sbyte* weights) =>
         new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());
 
     /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
-    public static void Centre(byte* activations, short* destination) =>
-        (LoadPairs((sbyte*)activations)._value.AsUInt16() ^ Vector256.Create((ushort)0xFF80)).AsInt16().Store(destination);
+    public static void Centre(byte* activations, byte* destination) =>
+        (LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector256.Create((ushort)0xFF80)).AsInt16().Store((short*)destination);
 
-    public static IntegerLanes256 BroadcastPair(short* activations) => new(Vector256.Create(*(int*)activations));
+    public static void CentreOne(byte activation, byte* destination) => *(short*)destination = (short)(activation - 128);
 
-    public static IntegerLanes256 AddPairProducts(IntegerLanes256 accumulator, IntegerLanes256 pairs, IntegerLanes256 otherPairs) =>
-        new(accumulator._value + PairProducts(pairs._value, otherPairs._value));
+    public static IntegerLanes256 Broadcast(byte* activations) => new(Vector256.Create(*(int*)activations));
+
+    public static IntegerLanes256 AddProducts(IntegerLanes256 accumulator, IntegerLanes256 weights, IntegerLanes256 activations) =>
+        new(accumulator._value + PairProducts(weights._value, activations._value));
 
     public void Store(int* destination) => _value.Store(destination);
 

@@ -132,17 +132,23 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
 
     public static int Count => Vector512<int>.Count;
 
-    public static IntegerLanes512 LoadPairs(sbyte* weights) =>
+    public static int Group => 2;
+
+    public static string Schedule => "int16 products of input pairs, added in int32";
+
+    public static IntegerLanes512 LoadWeights(sbyte* weights) =>
         new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());
 
     /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
-    public static void Centre(byte* activations, short* destination) =>
-        (LoadPairs((sbyte*)activations)._value.AsUInt16() ^ Vector512.Create((ushort)0xFF80)).AsInt16().Store(destination);
+    public static void Centre(byte* activations, byte* destination) =>
+        (LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector512.Create((ushort)0xFF80)).AsInt16().Store((short*)destination);
 
-    public static IntegerLanes512 BroadcastPair(short* activations) => new(Vector512.Create(*(int*)activations));
+    public static void CentreOne(byte activation, byte* destination) => *(short*)destination = (short)(activation - 128);
 
-    public static IntegerLanes512 AddPairProducts(IntegerLanes512 accumulator, IntegerLanes512 pairs, IntegerLanes512 otherPairs) =>
-        new(accumulator._value + PairProducts(pairs._value, otherPairs._value));
+    public static IntegerLanes512 Broadcast(byte* activations) => new(Vector512.Create(*(int*)activations));
+
+    public static IntegerLanes512 AddProducts(IntegerLanes512 accumulator, IntegerLanes512 weights, IntegerLanes512 activations) =>
+        new(accumulator._value + PairProducts(weights._value, activations._value));
 
     public void Store(int* destination) => _value.Store(destination);
 

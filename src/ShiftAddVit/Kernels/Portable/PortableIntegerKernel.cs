@@ -4,13 +4,13 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels.Portable;
 
 /// <summary>
-/// U8 activations times signed bytes, two inputs at a time: tiles of 6 rows x 2 vectors of outputs, whose 12 accumulators stay in
+/// U8 activations times signed bytes, a group of inputs at a time: tiles of 6 rows x 2 vectors of outputs, whose 12 accumulators stay in
 /// registers. Serves every weight format, because shift weights are decoded to signed bytes when they are packed.
 /// </summary>
 sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, KernelIsa isa)
     : IntegerKernel(new(op, NumberType.U8, weights, NumberType.I32, Mr, 2 * T.Count, isa),
-        "weights decoded to signed bytes when packed; int16 products of input pairs, added in int32",
-        new(WeightFormat.S8, 2 * T.Count, kGroup: 2))
+        $"weights decoded to signed bytes when packed; {T.Schedule}",
+        new(WeightFormat.S8, 2 * T.Count, T.Group))
     where T : struct, IIntegerLanes<T>
 {
     const int Mr = 6;
@@ -19,31 +19,36 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
 
     public override int ScratchBytes(int k) => RowBytes(k) * Mr + Mr * Nr * sizeof(int);
 
-    /// <summary>One row of q - 128 as int16, padded to whole cache lines.</summary>
-    static int RowBytes(int k) => (k * sizeof(short) + 63) & ~63;
+    /// <summary>Bytes of a step in a row of activations.</summary>
+    const int StepBytes = sizeof(int);
+
+    static int ActivationBytes => StepBytes / T.Group;
+
+    /// <summary>One row of q - 128, padded to whole cache lines.</summary>
+    static int RowBytes(int k) => (k * ActivationBytes + 63) & ~63;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Run(in IntegerOperands operands)
     {
         var o = operands;
-        var rowLength = RowBytes(o.K) / sizeof(short);
+        var rowBytes = RowBytes(o.K);
         var panelBytes = (nint)Packing.PanelBytes(o.K);
-        var rows = (short*)o.Scratch;
-        var spill = (int*)(rows + Mr * rowLength);
+        var rows = o.Scratch;
+        var spill = (int*)(rows + Mr * rowBytes);
         for (var m = 0; m < o.M; m += Mr)
         {
             var height = int.Min(Mr, o.M - m);
-            for (var r = 0; r < height; r++) Widen(o.Activations + (m + r) * o.ActivationStride, o.K, rows + r * rowLength);
+            for (var r = 0; r < height; r++) Centre(o.Activations + (m + r) * o.ActivationStride, o.K, rows + r * rowBytes);
             for (var n = 0; n < o.N; n += Nr)
             {
                 var weights = (sbyte*)o.Weights + n / Nr * panelBytes;
                 var output = o.Output + m * o.OutputStride + n;
                 var width = int.Min(Nr, o.N - n);
-                if (height == Mr && width == Nr) Tile(rows, rowLength, weights, o.K, output, o.OutputStride);
+                if (height == Mr && width == Nr) Tile(rows, rowBytes, weights, o.K, output, o.OutputStride);
                 else
                 {
                     // What lies beyond M or N is computed as well, from whatever the scratch holds, and dropped.
-                    Tile(rows, rowLength, weights, o.K, spill, Nr);
+                    Tile(rows, rowBytes, weights, o.K, spill, Nr);
                     for (var r = 0; r < height; r++)
                         new ReadOnlySpan<int>(spill + r * Nr, width).CopyTo(new(output + r * o.OutputStride, width));
                 }
@@ -51,29 +56,30 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
         }
     }
 
-    /// <summary>q - 128. An odd K leaves the partner of the last input undefined: its weight is 0.</summary>
+    /// <summary>q - 128. What K leaves open of the last group stays undefined: its weights are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Widen(byte* source, int k, short* destination)
+    static void Centre(byte* source, int k, byte* destination)
     {
         nint i = 0;
-        for (; i <= k - 2 * T.Count; i += 2 * T.Count) T.Centre(source + i, destination + i);
-        for (; i < k; i++) destination[i] = (short)(source[i] - 128);
+        for (; i <= k - T.Group * T.Count; i += T.Group * T.Count) T.Centre(source + i, destination + i * ActivationBytes);
+        for (; i < k; i++) T.CentreOne(source[i], destination + i * ActivationBytes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Tile(short* row0, nint rowLength, sbyte* weights, int k, int* output, nint outputStride)
+    static void Tile(byte* row0, nint rowBytes, sbyte* weights, int k, int* output, nint outputStride)
     {
         T c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         T c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
-        var row1 = row0 + rowLength;
-        var row2 = row1 + rowLength;
-        var row3 = row2 + rowLength;
-        var row4 = row3 + rowLength;
-        var row5 = row4 + rowLength;
-        for (nint i = 0; i < k; i += 2, weights += 4 * T.Count)
+        var row1 = row0 + rowBytes;
+        var row2 = row1 + rowBytes;
+        var row3 = row2 + rowBytes;
+        var row4 = row3 + rowBytes;
+        var row5 = row4 + rowBytes;
+        var vectorBytes = T.Group * T.Count;
+        for (nint i = 0; i < k * ActivationBytes; i += StepBytes, weights += 2 * vectorBytes)
         {
-            var w0 = T.LoadPairs(weights);
-            var w1 = T.LoadPairs(weights + 2 * T.Count);
+            var w0 = T.LoadWeights(weights);
+            var w1 = T.LoadWeights(weights + vectorBytes);
             AddProducts(ref c00, ref c01, row0 + i, w0, w1);
             AddProducts(ref c10, ref c11, row1 + i, w0, w1);
             AddProducts(ref c20, ref c21, row2 + i, w0, w1);
@@ -90,11 +96,11 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void AddProducts(ref T left, ref T right, short* activations, T weights0, T weights1)
+    static void AddProducts(ref T left, ref T right, byte* activations, T weights0, T weights1)
     {
-        var pair = T.BroadcastPair(activations);
-        left = T.AddPairProducts(left, weights0, pair);
-        right = T.AddPairProducts(right, weights1, pair);
+        var group = T.Broadcast(activations);
+        left = T.AddProducts(left, weights0, group);
+        right = T.AddProducts(right, weights1, group);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
