@@ -26,6 +26,14 @@ static class CommonOptions
         return option;
     }
 
+    /// <summary>Files that are named by an option which may be repeated; none is allowed.</summary>
+    public static Option<string[]> Files(string name, string description, string helpName)
+    {
+        var option = new Option<string[]>(name) { Description = description, HelpName = helpName, DefaultValueFactory = _ => [] };
+        option.Validators.Add(result => RequireNamed(result, name));
+        return option;
+    }
+
     /// <summary>Refuses an empty path, which a script makes of a variable that is not set.</summary>
     public static void RequireNamed(SymbolResult result, string name)
     {
