@@ -17,7 +17,8 @@ static class AgainstTables
     /// <summary>A row for each form and combination: the time of each engine, and in brackets the largest difference of its logits to ours.</summary>
     public static string Details() => Tables(
         " | batch | threads | shiftadd | float32 | int8 dynamic | int8 QDQ |\n|---|---|---|---|---|---|---|---|\n",
-        row => Combinations(row).Select(c => $" {c.Ours["batch"]} | {c.Ours["threads"]} | {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
+        row => Combinations(row).Select(c =>
+            $" {c.Ours["batch"]} | {c.Ours["threads"]} | {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
 
     static string Tables(string header, Func<JsonNode, IEnumerable<string>> rows)
     {
