@@ -7,9 +7,11 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
+var load = Load();
 var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, ".."));
 var work = Directory.CreateTempSubdirectory("shiftadd-measure-").FullName;
 var shiftadd = Path.Combine(work, "bin", "shiftadd");
@@ -23,10 +25,10 @@ switch (args)
         break;
     case ["against", var folder, var machine, .. var rest] when rest.Length < 2:
         Publish();
-        var compared = from model in new[] { "deit_tiny", "deit_small" } from linear in new[] { "shift2", "int8" } select (model, linear);
+        (string, string)[] compared = [("deit_tiny", "shift2"), ("deit_tiny", "int8"), ("deit_small", "shift2"), ("deit_small", "int8")];
         Write(
             machine, "against-onnxruntime", new() { ["onnxruntime"] = PackageVersion("Microsoft.ML.OnnxRuntime") },
-            compared.Select(pair => Against(folder, pair.model, pair.linear, rest is [var seconds] ? seconds : "20")));
+            compared.Select(pair => Against(folder, pair, rest is [var seconds] ? seconds : "20")));
         break;
     default:
         Console.Error.WriteLine("usage: dotnet run eng/Measure.cs -- CHECKPOINT VALIDATION_DIR CALIBRATION_DIR MACHINE");
@@ -46,7 +48,7 @@ void Write(string machine, string name, JsonObject about, IEnumerable<JsonObject
     {
         ["machine"] = machine, ["cpu"] = doctor["cpu"]!.GetValue<string>(), ["processors"] = doctor["processors"]!.GetValue<int>(),
         ["runtime"] = doctor["runtime"]!.GetValue<string>(), ["version"] = doctor["version"]!.GetValue<string>(),
-        ["command"] = name == "deit-tiny" ? "dotnet run eng/Measure.cs" : "dotnet run eng/Measure.cs -- against",
+        ["load"] = load, ["command"] = name == "deit-tiny" ? "dotnet run eng/Measure.cs" : "dotnet run eng/Measure.cs -- against",
     };
     foreach (var (key, value) in about) result[key] = value!.DeepClone();
     result["rows"] = new JsonArray([.. rows]);
@@ -61,13 +63,18 @@ string PackageVersion(string package) =>
         .Groups[1].Value;
 
 // One model in one form beside ONNX Runtime in float32 and in int8, in turns.
-JsonObject Against(string folder, string model, string linear, string seconds)
+JsonObject Against(string folder, (string Model, string Linear) form, string seconds)
 {
+    var (model, linear) = form;
     var (weights, packed) = (Path.Combine(folder, model + ".safetensors"), Path.Combine(work, $"{model}-{linear}.savit"));
     var reparameterized =
         Json(shiftadd, "reparameterize", weights, "-o", packed, "--linear", linear, "--arch", model + "_patch16_224", "--json");
-    var files = new[] { "", "_int8_dynamic", "_int8_qdq" }.SelectMany(kind => new[] { "--against", Path.Combine(folder, model + kind + ".onnx") });
+    string[] kinds = ["", "_int8_dynamic", "_int8_qdq"];
+    var files = kinds.SelectMany(kind => (string[])["--against", Path.Combine(folder, $"{model}{kind}.onnx")]);
     var bench = Json(shiftadd, ["bench", packed, "--batch", "1,8", "--threads", "1,2", "--seconds", seconds, "--json", .. files]);
+    var fields = bench["results"]!.AsArray().SelectMany(row => row!.AsObject()).Select(field => field.Value!);
+    foreach (var number in fields.Where(value => value.GetValueKind() == JsonValueKind.Number).ToArray())
+        number.ReplaceWith(Math.Round(number.GetValue<double>(), 4));
     Console.Error.WriteLine($"{model} {linear}");
     return new()
     {
@@ -132,6 +139,10 @@ static void RequireSuccess(Process process)
     if (process.ExitCode != 0)
         throw new InvalidOperationException($"{info.FileName} {string.Join(' ', info.ArgumentList)} ended with {process.ExitCode}");
 }
+
+// How many processes wanted a processor in the minute before, which Linux knows; other work spoils what is measured, two threads most.
+static double? Load() => File.Exists("/proc/loadavg")
+    ? double.Parse(File.ReadAllText("/proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture) : null;
 
 // The largest resident set so far, which Linux keeps while the process lives; 0 elsewhere.
 static double PeakMegabytes(int process)

@@ -7,6 +7,9 @@ namespace ShiftAddVit.Tests.Repository;
 /// <summary>The tables made from benchmarks/results/MACHINE/against-onnxruntime.json; empty while there is none.</summary>
 static class AgainstTables
 {
+    /// <summary>Processes that wanted a processor before the measurement began: with fewer the machine was idle.</summary>
+    const double MaxLoad = 1;
+
     static readonly Dictionary<string, string> Names = new() { ["deit_tiny"] = "DeiT-Tiny", ["deit_small"] = "DeiT-Small" };
 
     /// <summary>A row for each form of a model, a column for each combination: our time, and what the baselines take in ours.</summary>
@@ -26,13 +29,17 @@ static class AgainstTables
         foreach (var result in RepositoryFiles.Results("against-onnxruntime.json"))
         {
             text.Append(CultureInfo.InvariantCulture, $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}, ");
-            text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.\n\n| model | linear layers{header}");
+            text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.{Remark(result)}\n\n| model | linear layers{header}");
             foreach (var row in result["rows"]!.AsArray())
                 foreach (var cells in rows(row!))
                     text.Append(CultureInfo.InvariantCulture, $"| {Names[$"{row!["model"]}"]} | {row["linear"]} |{cells}\n");
         }
         return text.ToString();
     }
+
+    /// <summary>What a reader must know of a measurement that other work disturbed.</summary>
+    static string Remark(JsonNode result) => result["load"]?.GetValue<double>() >= MaxLoad
+        ? $" **Provisional: other work kept the machine busy (load {result["load"]}), which distorts the rows of two threads most.**" : "";
 
     /// <summary>The engines of each combination, in the order in which Measure.cs names the files.</summary>
     static IEnumerable<(JsonNode Ours, JsonNode Float, JsonNode Dynamic, JsonNode Qdq)> Combinations(JsonNode row) =>
