@@ -9,43 +9,53 @@ using Spectre.Console;
 namespace ShiftAddVit.Cli.Verbs;
 
 /// <summary><c>shiftadd bench</c>: latency of a model, alone or beside ONNX Runtime.</summary>
-static class BenchVerb
+sealed class BenchVerb
 {
     const int MaxBatch = 1024;
     const int DefaultSeconds = 3;
 
+    readonly CommandConsole _console;
+    readonly ModelOptions _options = new();
+    readonly Argument<string> _model = CommonOptions.File("MODEL", "Packed model or checkpoint");
+    readonly Option<int[]> _batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
+    readonly Option<int[]> _threads = CommonOptions.List("--threads", "Threads a call", Knobs.MaxThreads);
+    readonly Option<string[]> _against =
+        CommonOptions.Files("--against", "Time ONNX Runtime with this file too, in turns; may be repeated", "FILE.onnx");
+    readonly Option<int?> _seconds =
+        CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
+    readonly Option<bool> _json = CommonOptions.Json();
+
+    BenchVerb(CommandConsole console) => _console = console;
+
     public static Command Create(CommandConsole console)
     {
-        var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
-        var batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
-        var threads = CommonOptions.List("--threads", "Threads a call", Knobs.MaxThreads);
-        var against = CommonOptions.Files("--against", "Time ONNX Runtime with this file too, in turns; may be repeated", "FILE.onnx");
-        var seconds = CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
-        var json = CommonOptions.Json();
+        var verb = new BenchVerb(console);
         var command = new ExampleCommand(
             "bench", "Time a model for each batch size and number of threads, alone or beside ONNX Runtime",
             "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2 --against deit_tiny.onnx")
         {
-            model, batch, threads, against, seconds, json,
+            verb._model, verb._batch, verb._threads, verb._against, verb._seconds, verb._json,
         };
-        var options = new ModelOptions().AddTo(command, images: false);
-        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
-        {
-            var path = parsed.GetRequiredValue(model);
-            using var compiled = CompiledModel.Compile(options.Open(parsed, path).Graph);
-            var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? DefaultSeconds);
-            var batches = parsed.GetRequiredValue(batch);
-            OnnxModel[] others = [.. parsed.GetRequiredValue(against).Select(file => OnnxModel.Open(file, compiled.Architecture, batches))];
-            (int Batch, int Threads)[] cases = [.. from b in batches from t in parsed.GetRequiredValue(threads) select (b, t)];
-            using var progress = new ProgressLine(console, "combinations", cases.Length);
-            var rows = new List<BenchRow>();
-            for (var i = 0; i < cases.Length; i++, progress.Report(i))
-                rows.AddRange(Time(compiled, Path.GetFileName(path), others, cases[i], duration, cancellation));
-            if (parsed.GetValue(json)) console.WriteJson(new([.. rows]), ResultJson.Default.BenchResult);
-            else Print(console, rows, others.Length > 0);
-            return CommandLine.Success;
-        }, cancellation));
+        verb._options.AddTo(command, images: false);
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() => verb.Run(parsed, cancellation), cancellation));
         return command;
+    }
+
+    int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var path = parsed.GetRequiredValue(_model);
+        using var model = CompiledModel.Compile(_options.Open(parsed, path).Graph);
+        var (batches, files) = (parsed.GetRequiredValue(_batch), parsed.GetRequiredValue(_against));
+        OnnxModel[] others = [.. files.Select(file => OnnxModel.Open(file, model.Architecture, batches))];
+        var duration = TimeSpan.FromSeconds(parsed.GetValue(_seconds) ?? DefaultSeconds);
+        (int Batch, int Threads)[] cases = [.. from b in batches from t in parsed.GetRequiredValue(_threads) select (b, t)];
+        using var progress = new ProgressLine(_console, "combinations", cases.Length);
+        var rows = new List<BenchRow>();
+        for (var i = 0; i < cases.Length; i++, progress.Report(i))
+            rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, cancellation));
+        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]), ResultJson.Default.BenchResult);
+        else Print(rows, others.Length > 0);
+        return CommandLine.Success;
     }
 
     static BenchRow[] Time(
@@ -81,14 +91,14 @@ static class BenchVerb
         };
     }
 
-    static void Print(CommandConsole console, List<BenchRow> rows, bool compared)
+    void Print(List<BenchRow> rows, bool compared)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("engine", "model");
         string[] comparison = compared ? ["time / ours", "logits differ by"] : [];
         foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. comparison])
             table.AddColumn(name, column => column.RightAligned());
         foreach (var row in rows) table.AddRow([.. Cells(row), .. compared ? Comparison(row) : []]);
-        console.Write(table);
+        _console.Write(table);
     }
 
     static string[] Cells(BenchRow row) =>

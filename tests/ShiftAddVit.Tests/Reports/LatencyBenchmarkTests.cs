@@ -86,7 +86,7 @@ public class LatencyBenchmarkTests
     [Fact]
     public void Logits_differ_by_their_largest_distance()
     {
-        var difference = LogitDifference.Between([1, -3, 5], [1.5f, -3, 3]);
+        var difference = LogitDifference.Between([1, -3, 5], [0.5f, -3, 7]);
         Assert.Equal((2, 8, 0.25), (difference.Largest, difference.Range, difference.Share));
         Assert.Null(LogitDifference.Between([2, 2], [2, 3]).Share);
         Assert.Throws<ArgumentException>(() => LogitDifference.Between([1, 2], [1]));
