@@ -51,7 +51,7 @@ def linear(x, w, name):
     return y + w[name + ".bias"] if name + ".bias" in w else y
 
 
-def attention(x, w, name, heads):
+def attention(x, w, name, heads, linear):
     b, n, c = x.shape
     q, k, v = linear(x, w, name + ".qkv").reshape(b, n, 3, heads, c // heads).permute(2, 0, 3, 1, 4)
     scores = torch.softmax(q @ k.transpose(-2, -1) / (c // heads) ** 0.5, -1)
@@ -66,13 +66,13 @@ def embed(images, w):
     return torch.cat(prefix + [x], 1) + resample(w["pos_embed"], len(prefix), side)
 
 
-def forward(images, w, heads, epsilon=1e-6):
-    """The residual stream after the embedding and each block, and the logits, by name."""
+def forward(images, w, heads, epsilon=1e-6, linear=linear):
+    """The residual stream after the embedding and each block, and the logits, by name. `linear` may be another, that watches its inputs."""
     x = embed(images, w)
     seen = {"embed": x}
     for i in range(sum(name.endswith("norm1.weight") for name in w)):
         block = f"blocks.{i}"
-        x = x + attention(layer_norm(x, w, block + ".norm1", epsilon), w, block + ".attn", heads)
+        x = x + attention(layer_norm(x, w, block + ".norm1", epsilon), w, block + ".attn", heads, linear)
         hidden = functional.gelu(linear(layer_norm(x, w, block + ".norm2", epsilon), w, block + ".mlp.fc1"))
         x = x + linear(hidden, w, block + ".mlp.fc2")
         seen[block] = x

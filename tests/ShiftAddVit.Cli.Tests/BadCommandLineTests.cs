@@ -22,6 +22,8 @@ public class BadCommandLineTests : CommandTests
     [InlineData("--threads: a value is missing (", "eval", "m", "--data", "d", "--threads")]
     [InlineData("MODEL: is empty", "run", "", "i")]
     [InlineData("IMAGE: is empty", "run", "m", "i", "")]
+    [InlineData("--against: is empty", "bench", "m", "--against", "")]
+    [InlineData("--against: a value is missing (", "bench", "m", "--against")]
     [InlineData("-o: a value is missing (", "reparameterize", "m", "-o")]
     [InlineData("--output: is empty", "reparameterize", "m", "-o", "")]
     [InlineData("SHELL tcsh: bash, zsh, fish, pwsh are allowed", "completion", "tcsh")]
@@ -73,6 +75,7 @@ public class BadCommandLineTests : CommandTests
     [InlineData("--batch", "1,x")]
     [InlineData("--batch", "1,")]
     [InlineData("--batch", "2048")]
+    [InlineData("--threads", "0")]
     [InlineData("--threads", "0,1")]
     [InlineData("--seconds", "0")]
     public async Task Values_of_bench_are_checked(string option, string value) =>

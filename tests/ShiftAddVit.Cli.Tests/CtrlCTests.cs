@@ -56,6 +56,10 @@ public class CtrlCTests : CommandTests
     public Task During_tune() => EndsAtOnce("tune", ManyTokens(imageSize: 2040), "--seconds", "100");
 
     [Fact]
+    public Task During_bench_beside_onnx_runtime() => EndsAtOnce(
+        "bench", Packed(), "--seconds", "100", "--against", Path.Combine(AppContext.BaseDirectory, "Fixtures", "linear.onnx"));
+
+    [Fact]
     public Task During_a_single_long_call() => EndsAtOnce("bench", ManyTokens(), "--batch", "128");
 
     [Fact]

@@ -10,6 +10,12 @@ static class CommonOptions
     /// <summary>Prints the result as JSON.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print the result as JSON" };
 
+    /// <summary>Float32 where a quantised model would take bytes and tables.</summary>
+    public static Option<bool> Exact() => new("--exact")
+    {
+        Description = "Compute attention, GELU and the patch embedding of a quantised model in float32 too: slower",
+    };
+
     /// <summary>A file or folder that is named by its place.</summary>
     public static Argument<string> File(string name, string description)
     {
@@ -22,6 +28,14 @@ static class CommonOptions
     public static Option<string> File(string name, string description, string helpName, bool required = false)
     {
         var option = new Option<string>(name) { Description = description, HelpName = helpName, Required = required };
+        option.Validators.Add(result => RequireNamed(result, name));
+        return option;
+    }
+
+    /// <summary>Files that are named by an option which may be repeated; none is allowed.</summary>
+    public static Option<string[]> Files(string name, string description, string helpName)
+    {
+        var option = new Option<string[]>(name) { Description = description, HelpName = helpName, DefaultValueFactory = _ => [] };
         option.Validators.Add(result => RequireNamed(result, name));
         return option;
     }

@@ -31,7 +31,16 @@ sealed record EvalResult(double Top1, double Top5, int Images, double ImagesPerS
 
 sealed record BenchResult(BenchRow[] Results);
 
-sealed record BenchRow(string Engine, string Model, int Batch, int Threads, double MedianMs, double MinMs, double MaxMs);
+/// <summary>What follows the number of calls is of an engine beside ours: its time over ours, and how far its logits are from ours.</summary>
+sealed record BenchRow(
+    string Engine, string Model, int Batch, int Threads, double MedianMs, double MinMs, double MaxMs, double Spread, int Calls)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? Ratio { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? MaxLogitDifference { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? LogitDifferenceShare { get; init; }
+}
 
 sealed record TuneResult(string Model, string? Cache, DecisionRow[] Results);
 

@@ -2,69 +2,113 @@ using System.CommandLine;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Inference;
+using ShiftAddVit.Onnx;
 using ShiftAddVit.Reports;
 using Spectre.Console;
 
 namespace ShiftAddVit.Cli.Verbs;
 
-/// <summary><c>shiftadd bench</c>: latency of a model.</summary>
-static class BenchVerb
+/// <summary><c>shiftadd bench</c>: latency of a model, alone or beside ONNX Runtime.</summary>
+sealed class BenchVerb
 {
     const int MaxBatch = 1024;
     const int DefaultSeconds = 3;
 
+    readonly CommandConsole _console;
+    readonly ModelOptions _options = new();
+    readonly Argument<string> _model = CommonOptions.File("MODEL", "Packed model or checkpoint");
+    readonly Option<int[]> _batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
+    readonly Option<int[]> _threads = CommonOptions.List("--threads", "Threads a call", Knobs.MaxThreads);
+    readonly Option<string[]> _against =
+        CommonOptions.Files("--against", "Time ONNX Runtime with this file too, in turns; may be repeated", "FILE.onnx");
+    readonly Option<int?> _seconds =
+        CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
+    readonly Option<bool> _exact = CommonOptions.Exact();
+    readonly Option<bool> _json = CommonOptions.Json();
+
+    BenchVerb(CommandConsole console) => _console = console;
+
     public static Command Create(CommandConsole console)
     {
-        var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
-        var batch = CommonOptions.List("--batch", "Images a call", MaxBatch);
-        var threads = CommonOptions.List("--threads", "Threads a call", Knobs.MaxThreads);
-        var seconds = CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
-        var json = CommonOptions.Json();
+        var verb = new BenchVerb(console);
         var command = new ExampleCommand(
-            "bench", "Time a model for each batch size and number of threads", "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2")
+            "bench", "Time a model for each batch size and number of threads, alone or beside ONNX Runtime",
+            "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2 --against deit_tiny.onnx")
         {
-            model, batch, threads, seconds, json,
+            verb._model, verb._batch, verb._threads, verb._against, verb._seconds, verb._exact, verb._json,
         };
-        var options = new ModelOptions().AddTo(command, images: false);
-        command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
-        {
-            var path = parsed.GetRequiredValue(model);
-            using var compiled = console.Compile(options.Open(parsed, path).Graph);
-            var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? DefaultSeconds);
-            (int Batch, int Threads)[] cases =
-                [.. from b in parsed.GetRequiredValue(batch) from t in parsed.GetRequiredValue(threads) select (b, t)];
-            using var progress = new ProgressLine(console, "combinations", cases.Length);
-            var rows = Time(compiled, Path.GetFileName(path), cases, duration, progress, cancellation);
-            if (parsed.GetValue(json)) console.WriteJson(new(rows), ResultJson.Default.BenchResult);
-            else Print(console, rows);
-            return CommandLine.Success;
-        }, cancellation));
+        verb._options.AddTo(command, images: false);
+        command.SetAction((parsed, cancellation) => CommandConsole.Work(() => verb.Run(parsed, cancellation), cancellation));
         return command;
     }
 
-    static BenchRow[] Time(
-        CompiledModel model, string name, (int Batch, int Threads)[] cases, TimeSpan duration, ProgressLine progress,
-        CancellationToken cancellation)
+    int Run(ParseResult parsed, CancellationToken cancellation)
     {
+        var path = parsed.GetRequiredValue(_model);
+        using var model = _console.Compile(_options.Open(parsed, path).Graph, parsed.GetValue(_exact));
+        var (batches, files) = (parsed.GetRequiredValue(_batch), parsed.GetRequiredValue(_against));
+        OnnxModel[] others = [.. files.Select(file => OnnxModel.Open(file, model.Architecture, batches))];
+        var duration = TimeSpan.FromSeconds(parsed.GetValue(_seconds) ?? DefaultSeconds);
+        (int Batch, int Threads)[] cases = [.. from b in batches from t in parsed.GetRequiredValue(_threads) select (b, t)];
+        using var progress = new ProgressLine(_console, "combinations", cases.Length);
         var rows = new List<BenchRow>();
-        foreach (var (batch, threads) in cases)
-        {
-            var latency = LatencyBenchmark.Run(model, batch, threads, duration, cancellation);
-            rows.Add(new("shiftadd", name, batch, threads, latency.MedianMs, latency.MinMs, latency.MaxMs));
-            progress.Report(rows.Count);
-        }
-        return [.. rows];
+        for (var i = 0; i < cases.Length; i++, progress.Report(i))
+            rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, cancellation));
+        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]), ResultJson.Default.BenchResult);
+        else Print(rows, others.Length > 0);
+        return CommandLine.Success;
     }
 
-    static void Print(CommandConsole console, BenchRow[] rows)
+    static BenchRow[] Time(
+        CompiledModel model, string name, OnnxModel[] others, (int Batch, int Threads) given, TimeSpan duration,
+        CancellationToken cancellation)
+    {
+        var (batch, threads) = given;
+        var images = LatencyBenchmark.RandomImages(model.Architecture, batch);
+        var engines = new List<IBenchmarkEngine>();
+        try
+        {
+            engines.Add(new SessionEngine(model, name, images, batch, threads));
+            foreach (var other in others) engines.Add(other.CreateEngine(images, batch, threads));
+            var latencies = LatencyBenchmark.Run(engines, duration, cancellation);
+            return [.. engines.Zip(latencies, (engine, latency) => Row(engine, latency, engines[0], latencies[0], given))];
+        }
+        finally
+        {
+            engines.ForEach(engine => engine.Dispose());
+        }
+    }
+
+    static BenchRow Row(IBenchmarkEngine engine, Latency latency, IBenchmarkEngine ours, Latency ourLatency, (int Batch, int Threads) given)
+    {
+        var row = new BenchRow(
+            engine.Name, engine.Model, given.Batch, given.Threads, latency.MedianMs, latency.MinMs, latency.MaxMs, latency.Spread,
+            latency.Calls);
+        if (engine == ours) return row;
+        var difference = LogitDifference.Between(ours.Logits, engine.Logits);
+        return row with
+        {
+            Ratio = latency.MedianMs / ourLatency.MedianMs, MaxLogitDifference = difference.Largest, LogitDifferenceShare = difference.Share,
+        };
+    }
+
+    void Print(List<BenchRow> rows, bool compared)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("engine", "model");
-        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "images/s"])
+        string[] comparison = compared ? ["time / ours", "logits differ by"] : [];
+        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. comparison])
             table.AddColumn(name, column => column.RightAligned());
-        foreach (var row in rows)
-            table.AddRow(
-                row.Engine, CommandConsole.Cell(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}",
-                $"{row.MaxMs:0.00}", $"{1000 * row.Batch / row.MedianMs:0.0}");
-        console.Write(table);
+        foreach (var row in rows) table.AddRow([.. Cells(row), .. compared ? Comparison(row) : []]);
+        _console.Write(table);
     }
+
+    static string[] Cells(BenchRow row) =>
+    [
+        row.Engine, CommandConsole.Cell(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}",
+        $"{row.MaxMs:0.00}", $"{row.Spread:P1}", $"{1000 * row.Batch / row.MedianMs:0.0}",
+    ];
+
+    static string[] Comparison(BenchRow row) => row.Ratio is { } ratio
+        ? [$"{ratio:0.00}", $"{row.MaxLogitDifference:G2}{(row.LogitDifferenceShare is { } share ? $" ({share:P1} of range)" : "")}"]
+        : ["1.00", "-"];
 }

@@ -17,10 +17,10 @@ static class CompareVerb
         var first = CommonOptions.File("A", "Model to measure against");
         var second = CommonOptions.File("B", "Model to measure");
         var image = CommonOptions.File("--image", "Image to run both on", "FILE", required: true);
-        var json = CommonOptions.Json();
+        var (exact, json) = (CommonOptions.Exact(), CommonOptions.Json());
         var command = new ExampleCommand(
             "compare", "Show layer by layer where and by how much two stages of one model differ",
-            "shiftadd compare deit_tiny_patch16_224.safetensors deit_tiny.savit --image cat.jpg") { first, second, image, json };
+            "shiftadd compare deit_tiny_patch16_224.safetensors deit_tiny.savit --image cat.jpg") { first, second, image, exact, json };
         var options = new ModelOptions().AddTo(command, images: true);
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
@@ -31,8 +31,8 @@ static class CompareVerb
             var input = new float[preprocessor.Length];
             preprocessor.Load(parsed.GetRequiredValue(image), input);
             cancellation.ThrowIfCancellationRequested();
-            using var modelA = console.Compile(graph);
-            using var modelB = console.Compile(options.OpenEither(parsed, b).Graph);
+            using var modelA = console.Compile(graph, parsed.GetValue(exact));
+            using var modelB = console.Compile(options.OpenEither(parsed, b).Graph, parsed.GetValue(exact));
             cancellation.ThrowIfCancellationRequested();
             var result = new CompareResult(
                 Path.GetFileName(a), Path.GetFileName(b),

@@ -13,11 +13,11 @@ static class EvalVerb
         var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var data = CommonOptions.File("--data", "Folder with labels.csv (file,class_index) or one folder a class", "DIR", required: true);
         var limit = CommonOptions.Positive("--limit", "Use the first N images only", "N");
-        var (threads, json) = (CommonOptions.Threads(), CommonOptions.Json());
+        var (threads, exact, json) = (CommonOptions.Threads(), CommonOptions.Exact(), CommonOptions.Json());
         var command = new ExampleCommand(
             "eval", "Measure top-1 and top-5 accuracy on labelled images", "shiftadd eval deit_tiny.savit --data imagenet_val --limit 500")
         {
-            model, data, limit, threads, json,
+            model, data, limit, threads, exact, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
@@ -28,7 +28,7 @@ static class EvalVerb
             var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes, graph.ClassNames);
             if (parsed.GetValue(limit) is { } count) set = set.Take(count);
             var workers = Math.Min(CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), set.Count);
-            using var compiled = console.Compile(graph);
+            using var compiled = console.Compile(graph, parsed.GetValue(exact));
             using var progress = new ProgressLine(console, "images", set.Count);
             var r = Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation);
             if (parsed.GetValue(json)) console.WriteJson(new(r.Top1, r.Top5, r.Images, r.ImagesPerSecond), ResultJson.Default.EvalResult);

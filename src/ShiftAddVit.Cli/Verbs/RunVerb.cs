@@ -14,11 +14,11 @@ static class RunVerb
         var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var images = new Argument<string[]>("IMAGE") { Description = "JPEG, PNG or WebP files", Arity = ArgumentArity.OneOrMore };
         images.Validators.Add(result => CommonOptions.RequireNamed(result, "IMAGE"));
-        var (threads, json) = (CommonOptions.Threads(), CommonOptions.Json());
+        var (threads, exact, json) = (CommonOptions.Threads(), CommonOptions.Exact(), CommonOptions.Json());
         var command =
             new ExampleCommand("run", "Classify images: the five best classes of each", "shiftadd run deit_tiny.savit cat.jpg dog.png")
         {
-            model, images, threads, json,
+            model, images, threads, exact, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
@@ -26,7 +26,7 @@ static class RunVerb
             var path = parsed.GetRequiredValue(model);
             var graph = options.Open(parsed, path).Graph;
             var preprocessing = options.Preprocessing(parsed, path, graph);
-            using var compiled = console.Compile(graph);
+            using var compiled = console.Compile(graph, parsed.GetValue(exact));
             var session = new SessionOptions { Threads = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)) };
             using var classifier = new ImageClassifier(compiled, session, preprocessing);
             return Run(console, classifier, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation);

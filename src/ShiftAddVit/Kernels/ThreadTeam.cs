@@ -20,7 +20,7 @@ public interface IParallelWork
 public sealed class ThreadTeam : IDisposable
 {
     /// <summary>How long an idle thread spins before it sleeps: longer than the gaps between the layers of a model.</summary>
-    const int SpinMicroseconds = 50;
+    internal const int SpinMicroseconds = 50;
 
     static readonly long SpinTicks = Stopwatch.Frequency * SpinMicroseconds / 1_000_000;
 

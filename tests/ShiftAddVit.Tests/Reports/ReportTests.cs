@@ -52,24 +52,6 @@ public class ReportTests
         Assert.NotEmpty(ModelComparison.Run(first, sameShape, Image));
     }
 
-    [Fact]
-    public void Latencies_are_ordered_and_counted()
-    {
-        using var model = CompiledModel.Compile(Graph);
-        var latency = LatencyBenchmark.Run(model, 2, 2, TimeSpan.Zero, TestContext.Current.CancellationToken);
-        Assert.Equal((2, 2, 1), (latency.Batch, latency.Threads, latency.Calls));
-        Assert.True(latency is { MinMs: > 0 } && latency.MinMs <= latency.MedianMs && latency.MedianMs <= latency.MaxMs, $"{latency}");
-        var longer = LatencyBenchmark.Run(model, 1, 1, TimeSpan.FromMilliseconds(50), TestContext.Current.CancellationToken);
-        Assert.True(longer.Calls > 1 && longer.Calls * longer.MaxMs >= 45, $"{longer}");
-    }
-
-    [Fact]
-    public void A_benchmark_can_be_cancelled()
-    {
-        using var model = CompiledModel.Compile(Graph);
-        Assert.Throws<OperationCanceledException>(() => LatencyBenchmark.Run(model, 1, 1, TimeSpan.FromHours(1), new(canceled: true)));
-    }
-
     [Theory, MemberData(nameof(Formats))]
     public void The_tree_adds_up_to_the_planes_of_the_file(WeightFormat format)
     {

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json.Nodes;
 
 namespace ShiftAddVit.Tests.Repository;
 
@@ -21,6 +20,13 @@ public class DocumentationTests
     {
         Assert.Contains("| shift2 |", ResultTables(), StringComparison.Ordinal);
         AssertSection("README.md", "results", ResultTables());
+    }
+
+    [Fact]
+    public void The_measurements_beside_onnx_runtime_are_the_committed_ones()
+    {
+        AssertSection("README.md", "against", AgainstTables.Ratios());
+        AssertSection("docs/performance.md", "against", AgainstTables.Details());
     }
 
     [Fact]
@@ -64,9 +70,8 @@ public class DocumentationTests
     static string ResultTables()
     {
         var text = new StringBuilder();
-        foreach (var file in Directory.GetFiles(Path.Combine(RepositoryFiles.Root, "benchmarks/results"), "deit-tiny.json", SearchOption.AllDirectories).Order())
+        foreach (var result in RepositoryFiles.Results("deit-tiny.json"))
         {
-            var result = JsonNode.Parse(File.ReadAllText(file))!;
             text.Append(CultureInfo.InvariantCulture, $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}.\n\n");
             text.Append("| linear layers | rounding | file, MB | top-1 | top-5 | ms, batch 1, 1 thread | ms, batch 8, 2 threads |\n|---|---|---|---|---|---|---|\n");
             foreach (var row in result["rows"]!.AsArray())

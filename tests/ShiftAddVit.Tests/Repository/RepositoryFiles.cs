@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace ShiftAddVit.Tests.Repository;
 
 /// <summary>The files of the checkout that the tests were built from.</summary>
@@ -12,6 +14,11 @@ static class RepositoryFiles
 
     public static IEnumerable<string> Sources(string relativeFolder) =>
         Directory.EnumerateFiles(Path.Combine(Root, relativeFolder), "*.cs", SearchOption.AllDirectories);
+
+    /// <summary>The measurements of that name, of every machine that has some.</summary>
+    public static IEnumerable<JsonNode> Results(string name) =>
+        Directory.EnumerateFiles(Path.Combine(Root, "benchmarks/results"), name, SearchOption.AllDirectories).Order()
+            .Select(file => JsonNode.Parse(File.ReadAllText(file))!);
 
     /// <summary>Fails when a generated file differs from what it is generated from.</summary>
     public static void AssertUpToDate(string relativePath, string expected)

@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace ShiftAddVit.Tests.Repository;
+
+/// <summary>The tables made from benchmarks/results/MACHINE/against-onnxruntime.json; empty while there is none.</summary>
+static class AgainstTables
+{
+    /// <summary>Processes that wanted a processor before the measurement began: with fewer the machine was idle.</summary>
+    const double MaxLoad = 1;
+
+    static readonly Dictionary<string, string> Names = new() { ["deit_tiny"] = "DeiT-Tiny", ["deit_small"] = "DeiT-Small" };
+
+    /// <summary>A row for each form of a model, a column for each combination: our time, and what the baselines take in ours.</summary>
+    public static string Ratios() => Tables(
+        " | batch 1, 1 thread | batch 1, 2 threads | batch 8, 1 thread | batch 8, 2 threads |\n|---|---|---|---|---|---|\n",
+        row => [string.Concat(Combinations(row).Select(c => $" {Ms(c.Ours)}: {Times(c.Float)}, {Times(Faster(c.Dynamic, c.Qdq))} |"))]);
+
+    /// <summary>A row for each form and combination: the time of each engine, and in brackets the largest difference of its logits to ours.</summary>
+    public static string Details() => Tables(
+        " | batch | threads | shiftadd | float32 | int8 dynamic | int8 QDQ |\n|---|---|---|---|---|---|---|---|\n",
+        row => Combinations(row).Select(c =>
+            $" {c.Ours["batch"]} | {c.Ours["threads"]} | {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
+
+    static string Tables(string header, Func<JsonNode, IEnumerable<string>> rows)
+    {
+        var text = new StringBuilder();
+        foreach (var result in RepositoryFiles.Results("against-onnxruntime.json"))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}, ");
+            text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.{Remark(result)}\n\n| model | linear layers{header}");
+            foreach (var row in result["rows"]!.AsArray())
+                foreach (var cells in rows(row!))
+                    text.Append(CultureInfo.InvariantCulture, $"| {Names[$"{row!["model"]}"]} | {row["linear"]} |{cells}\n");
+        }
+        return text.ToString();
+    }
+
+    /// <summary>What a reader must know of a measurement that other work disturbed.</summary>
+    static string Remark(JsonNode result) => result["load"]?.GetValue<double>() >= MaxLoad
+        ? $" **Provisional: other work kept the machine busy (load {result["load"]}), which distorts the rows of two threads most.**" : "";
+
+    /// <summary>The engines of each combination, in the order in which Measure.cs names the files.</summary>
+    static IEnumerable<(JsonNode Ours, JsonNode Float, JsonNode Dynamic, JsonNode Qdq)> Combinations(JsonNode row) =>
+        row["results"]!.AsArray().Chunk(4).Select(engines => (engines[0]!, engines[1]!, engines[2]!, engines[3]!));
+
+    static double Ratio(JsonNode engine) => engine["ratio"]!.GetValue<double>();
+
+    static JsonNode Faster(JsonNode one, JsonNode other) => Ratio(one) < Ratio(other) ? one : other;
+
+    static string Times(JsonNode engine) => string.Create(CultureInfo.InvariantCulture, $"{Ratio(engine):0.00}x");
+
+    static string Ms(JsonNode engine) => string.Create(CultureInfo.InvariantCulture, $"{engine["median_ms"]!.GetValue<double>():0.00} ms");
+
+    static string Cell(JsonNode engine) => string.Create(
+        CultureInfo.InvariantCulture, $"{Ms(engine)}, {Times(engine)} ({engine["max_logit_difference"]!.GetValue<double>():G2})");
+}
