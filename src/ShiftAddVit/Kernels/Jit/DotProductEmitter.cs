@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// Writes the x86-64 code that multiplies a column of tiles by one panel of weights: the sums of a tile, then its epilogue; or, pipelined,
+/// Writes the x86-64 code that multiplies columns of tiles by one panel of weights each: the sums of a tile, then its epilogue; or, pipelined,
 /// the sums of a tile among the epilogue of the tile before, in two sets of accumulators. An epilogue uses units that sums leave idle, but a
 /// processor does not look far enough ahead to find them on its own.
 /// Vector registers: accumulators from the last down, below them what sums need, the epilogue's from 0 up.
@@ -33,6 +33,20 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
     /// <summary>A field of the arguments, 8 bytes.</summary>
     public static AssemblerMemoryOperand Argument(string field) => __qword_ptr[rdi + Offset(field)];
 
+    /// <summary>Copies an argument to another through rax.</summary>
+    public static void Copy(Assembler code, string from, string to)
+    {
+        code.mov(rax, Argument(from));
+        code.mov(Argument(to), rax);
+    }
+
+    /// <summary>Ends a jump where another label may follow: a label needs an instruction of its own.</summary>
+    public static void Land(Assembler code, ref Label label)
+    {
+        code.Label(ref label);
+        code.nop();
+    }
+
     /// <summary>Room for a vector of 8 lanes.</summary>
     public static MemoryOperand Spill(int slot) =>
         VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.Spill)) + slot * 8 * sizeof(float));
@@ -52,8 +66,8 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
         var next = _code.CreateLabel();
         _code.Label(ref next);
         WholeSums();
-        Finish(_code, 0);
-        _code.dec(Argument(nameof(DotProductArguments.Tiles)));
+        Finish(0);
+        _code.dec(Argument(nameof(DotProductArguments.AllTiles)));
         _code.jne(next);
     }
 
@@ -63,18 +77,18 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
         var (round, lastIsFirst, lastIsSecond, end) = (_code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel(), _code.CreateLabel());
         WholeSums();
         _code.Label(ref round);
-        _code.dec(Argument(nameof(DotProductArguments.Tiles)));
+        _code.dec(Argument(nameof(DotProductArguments.AllTiles)));
         _code.je(lastIsFirst);
         Overlap(sums: 1, finish: 0);
-        _code.dec(Argument(nameof(DotProductArguments.Tiles)));
+        _code.dec(Argument(nameof(DotProductArguments.AllTiles)));
         _code.je(lastIsSecond);
         Overlap(sums: 0, finish: 1);
         _code.jmp(round);
         _code.Label(ref lastIsFirst);
-        Finish(_code, 0);
+        Finish(0);
         _code.jmp(end);
         _code.Label(ref lastIsSecond);
-        Finish(_code, 1);
+        Finish(1);
         _code.Label(ref end);
     }
 
@@ -89,17 +103,25 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
         sums.Complete();
     }
 
-    void Finish(Assembler code, int set) => new TileEpilogueEmitter(key, code, Vectors(tile, code), FirstAccumulator(set)).Emit();
+    TileEpilogueEmitter EpilogueOf(Assembler code, int set) => new(key, tile, code, Vectors(tile, code), FirstAccumulator(set));
+
+    void Finish(int set)
+    {
+        var epilogue = EpilogueOf(_code, set);
+        epilogue.Emit();
+        epilogue.Advance();
+    }
 
     /// <summary>An epilogue among the beginning of the next sums: of two independent runs of instructions, the shorter is spread in the longer.</summary>
     void Overlap(int sums, int finish)
     {
         var (first, second) = (new Assembler(64), new Assembler(64));
         Sums(first, sums, overlaps: true).Begin();
-        Finish(second, finish);
+        EpilogueOf(second, finish).Emit();
         var (longer, shorter) = first.Instructions.Count >= second.Instructions.Count ? (first, second) : (second, first);
         Spread(longer.Instructions, shorter.Instructions);
         Sums(_code, sums, overlaps: true).Complete();
+        EpilogueOf(_code, finish).Advance();
     }
 
     void Spread(IReadOnlyList<Instruction> longer, IReadOnlyList<Instruction> shorter)

@@ -1,4 +1,3 @@
-using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -15,8 +14,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <param name="weights">Its weights.</param>
     /// <param name="tile">How it computes.</param>
     public DotProductKernel(Operation op, NumberType weights, DotProductTile tile) : base(
-        new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products),
-        new(WeightFormat.S8, tile.Nr, TileProductEmitter.GroupInputs, tile.AccumulatorStarts))
+        new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products), tile.Packing)
     {
         Tile = tile;
         _code = new(key => new DotProductEmitter(key, tile).Emit());
@@ -69,43 +67,43 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <param name="epilogue">Null for int32.</param>
     void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
     {
-        var (panels, width) = Math.DivRem(n, Packing.Nr);
-        start.End = start.Panel + Packing.ByteLength(n, k);
-        if (panels > 0) RunPanels(panels, m, Key(m, k, Tile.Vectors, false, epilogue), ref start);
-        if (width == 0) return;
+        var (panels, width) = Math.DivRem(n, Tile.Nr);
         var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
+        var key = new DotProductKey(Name, Tile.RowsFor(m, k), Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k));
+        start.End = start.Panel + Packing.ByteLength(n, k);
+        if (panels > 0) RunPanels(panels, m, key, start);
+        if (width == 0) return;
+        start.Panel += panels * Packing.PanelBytes(k);
+        start.Output = (float*)start.Output + panels * Tile.Nr;
+        start.ColumnScales += panels * Tile.Nr;
+        start.Bias += panels * Tile.Nr;
         start.Mask = (1 << tail) - 1;
         if (!Tile.Isa.HasMaskRegisters) new Span<int>(start.TailLanes, tail).Fill(-1);
-        RunPanels(1, m, Key(m, k, vectors + (tail > 0 ? 1 : 0), tail > 0, epilogue), ref start);
+        RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, start);
     }
 
-    DotProductKey Key(int m, int k, int vectors, bool masked, Epilogue? epilogue)
-    {
-        var pipelined = Tile.Pipelines(m, k);
-        return new(Name, pipelined ? DotProductTile.PipelinedRows : Tile.Rows, vectors, masked, k, epilogue, pipelined);
-    }
-
-    /// <summary>Panel by panel, the rows in whole tiles and a last lower one. Moves the arguments beyond the panels.</summary>
-    void RunPanels(int count, int m, DotProductKey key, ref DotProductArguments next)
+    /// <summary>The rows in whole tiles, panel by panel, then what is left of M in lower ones.</summary>
+    void RunPanels(int count, int m, DotProductKey key, DotProductArguments start)
     {
         var (tiles, rest) = Math.DivRem(m, key.Rows);
-        var panelBytes = (nint)Packing.PanelBytes(key.Inputs);
-        var whole = tiles > 0 ? Find(key) : null;
-        var last = rest > 0 ? Find(key with { Rows = rest, Pipelined = false }) : null;
-        for (var panel = 0; panel < count; panel++)
-        {
-            if (next.Ahead < next.Panel + panelBytes) next.Ahead = next.Panel + panelBytes;
-            var arguments = next;
-            arguments.Tiles = tiles;
-            if (tiles > 0) whole(&arguments);
-            arguments.Tiles = 1;
-            if (rest > 0) last(&arguments);
-            next.Ahead = arguments.Ahead;
-            next.Panel += panelBytes;
-            next.Output = (float*)next.Output + Packing.Nr;
-            next.ColumnScales += Packing.Nr;
-            next.Bias += Packing.Nr;
-        }
+        var rows = m - rest;
+        if (tiles > 0) RunTiles(tiles, count, key, start);
+        if (rest == 0) return;
+        start.Activations += rows * start.ActivationStride;
+        start.Output = (byte*)start.Output + rows * start.OutputStride;
+        start.RowScales += rows;
+        RunTiles(1, count, key with { Rows = rest, Pipelined = false }, start);
+    }
+
+    void RunTiles(int tiles, int panels, DotProductKey key, DotProductArguments arguments)
+    {
+        (arguments.Tiles, arguments.AllTiles) = (tiles, (nint)tiles * panels);
+        (arguments.SumTiles, arguments.EpilogueTiles) = (tiles, tiles);
+        arguments.FirstActivations = arguments.Activations;
+        arguments.FirstRowScales = arguments.RowScales;
+        arguments.OutputStep = Tile.Nr * sizeof(float) - tiles * key.Rows * arguments.OutputStride;
+        arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
+        Find(key)(&arguments);
     }
 
     delegate* unmanaged<DotProductArguments*, void> Find(DotProductKey key) => (delegate* unmanaged<DotProductArguments*, void>)_code.Get(key);

@@ -1,4 +1,6 @@
 using System.Runtime.InteropServices;
+using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -19,11 +21,15 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
     /// <summary>Outputs in a panel.</summary>
     public int Nr => Vectors * Isa.Lanes;
 
-    /// <summary>Whether products are of q, so that -128 * SUM_k w is to be added.</summary>
-    public bool AccumulatorStarts => Products != ProductForm.SignedPairs;
+    /// <summary>Signed bytes; where products are of q and not of q - 128, sums start at -128 * SUM_k w.</summary>
+    public PackFormat Packing { get; } =
+        new(WeightFormat.S8, Vectors * Isa.Lanes, TileProductEmitter.GroupInputs, accumulatorStarts: Products != ProductForm.SignedPairs);
 
     /// <summary>Whether tiles of M rows and K inputs are pipelined.</summary>
     public bool Pipelines(int m, int k) => k <= PipelinedInputs && m >= 2 * PipelinedRows;
+
+    /// <summary>The rows of such tiles.</summary>
+    public int RowsFor(int m, int k) => Pipelines(m, k) ? PipelinedRows : Rows;
 }
 
 /// <summary>What generated code is made for; equal keys share code.</summary>
@@ -39,7 +45,7 @@ readonly record struct DotProductKey(KernelName Kernel, int Rows, int Vectors, b
     public override string ToString() => $"{Kernel}_{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}";
 }
 
-/// <summary>The arguments of generated code, which it advances from tile to tile. Strides are in bytes.</summary>
+/// <summary>The arguments of generated code, which it advances from tile to tile and from panel to panel. Strides are in bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
 unsafe struct DotProductArguments
 {
@@ -54,8 +60,20 @@ unsafe struct DotProductArguments
     public void* Output;
     public nint OutputStride;
 
-    /// <summary>Tiles to compute, one below the other; at least 1. Counted down.</summary>
+    /// <summary>Tiles of a panel, one below the other, and of all panels; at least 1. All of them are counted down.</summary>
     public nint Tiles;
+    public nint AllTiles;
+
+    /// <summary>Tiles of a panel whose sums are still to be computed, or whose epilogue: that may lag behind.</summary>
+    public nint SumTiles;
+    public nint EpilogueTiles;
+
+    /// <summary>Where the next panel starts again.</summary>
+    public byte* FirstActivations;
+    public float* FirstRowScales;
+
+    /// <summary>From below the last row of a panel's outputs to the first row of the next.</summary>
+    public nint OutputStep;
 
     /// <summary>One bit for each output that the last vector stores; then the same as lanes.</summary>
     public nint Mask;

@@ -8,7 +8,7 @@ namespace ShiftAddVit.Kernels.Jit;
 /// lowest registers are free. General registers are none of those that sums use, so that both may overlap: rdi arguments, r9 the row of
 /// outputs, r11 row scales, rsi column scales, rcx anything else.
 /// </summary>
-sealed class TileEpilogueEmitter(DotProductKey key, Assembler code, VectorAssembler vectors, int firstAccumulator)
+sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembler code, VectorAssembler vectors, int firstAccumulator)
 {
     /// <summary>Vector registers taken, from 0 up.</summary>
     public const int Registers = 4;
@@ -37,6 +37,21 @@ sealed class TileEpilogueEmitter(DotProductKey key, Assembler code, VectorAssemb
         }
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), r9);
         if (IsLinear) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowScales)), key.Rows * sizeof(float));
+    }
+
+    /// <summary>Moves the arguments to the next panel, after its last tile.</summary>
+    public void Advance()
+    {
+        var below = code.CreateLabel();
+        code.dec(DotProductEmitter.Argument(nameof(DotProductArguments.EpilogueTiles)));
+        code.jne(below);
+        DotProductEmitter.Copy(code, nameof(DotProductArguments.Tiles), nameof(DotProductArguments.EpilogueTiles));
+        DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstRowScales), nameof(DotProductArguments.RowScales));
+        code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStep)));
+        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), rax);
+        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.ColumnScales)), tile.Nr * sizeof(float));
+        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Bias)), tile.Nr * sizeof(float));
+        DotProductEmitter.Land(code, ref below);
     }
 
     /// <summary>One vector of outputs, from its accumulators to memory.</summary>

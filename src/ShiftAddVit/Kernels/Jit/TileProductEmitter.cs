@@ -73,7 +73,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     void StartAccumulators()
     {
         var isa = _vectors.Isa;
-        if (tile.AccumulatorStarts)
+        if (tile.Packing.AccumulatorStarts)
         {
             for (var j = 0; j < key.Vectors; j++) _vectors.Load(Accumulator(0, j), VectorAssembler.At(rdx, j * isa.Bytes));
             code.add(rdx, GroupBytes);
@@ -168,12 +168,26 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
         for (var j = 0; j < key.Vectors; j++) _products.Add(Accumulator(row, j), FirstWeights + j);
     }
 
-    /// <summary>Moves the arguments to the next tile.</summary>
+    /// <summary>Moves the arguments to the tile below, or to the first of the next panel.</summary>
     void Advance()
     {
+        var (below, panelBytes) = (code.CreateLabel(), (int)tile.Packing.PanelBytes(key.Inputs));
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), key.Inputs / GroupInputs * LineBytes);
         code.imul(rax, r10, key.Rows);
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Activations)), rax);
+        code.dec(DotProductEmitter.Argument(nameof(DotProductArguments.SumTiles)));
+        code.jne(below);
+        DotProductEmitter.Copy(code, nameof(DotProductArguments.Tiles), nameof(DotProductArguments.SumTiles));
+        DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstActivations), nameof(DotProductArguments.Activations));
+        code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.Panel)));
+        code.add(rax, panelBytes);
+        code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Panel)), rax);
+        // What is fetched ahead starts behind this panel at the latest.
+        code.add(rax, panelBytes);
+        code.cmp(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), rax);
+        code.jae(below);
+        code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), rax);
+        DotProductEmitter.Land(code, ref below);
     }
 
     int Accumulator(int row, int vector) => firstAccumulator + row * key.Vectors + vector;
