@@ -71,6 +71,7 @@ public static class CommandLine
             EvalVerb.Create(console),
             BenchVerb.Create(console),
             KernelsVerb.Create(console),
+            TuneVerb.Create(console),
             DoctorVerb.Create(console),
             KnobsVerb.Create(console),
         };

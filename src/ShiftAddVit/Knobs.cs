@@ -38,8 +38,13 @@ public static class Knobs
     static readonly Knob DumpKnob = new("SHIFTADD_DUMP_CODE", "a folder", "",
         "Writes generated machine code there, one file a function, for a disassembler.");
 
+    static readonly Knob CacheKnob = new("SHIFTADD_CACHE", $"a folder, or {NoCache}", "the user's cache directory",
+        "Where what tuning found is kept and read; with none, nothing is.");
+
+    const string NoCache = "none";
+
     /// <summary>All of them, in the order of the documentation.</summary>
-    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob, DumpKnob];
+    public static ImmutableArray<Knob> All { get; } = [MaxIsaKnob, KernelKnob, ThreadsKnob, DumpKnob, CacheKnob];
 
     /// <summary>The widest instruction set kernels may use: one of <see cref="IsaNames"/>.</summary>
     /// <exception cref="ShiftAddVitException">The variable holds anything else.</exception>
@@ -59,6 +64,14 @@ public static class Knobs
     /// <summary>The folder that generated code is written to; null for none.</summary>
     public static string? DumpCode => DumpKnob.Value;
 
+    /// <summary>The folder that tuned choices are kept in; null for none, and where the user has no cache directory.</summary>
+    public static string? CacheFolder => CacheKnob.Value switch
+    {
+        NoCache => null,
+        { } folder => folder,
+        null => UserCache is { } cache ? Path.Combine(cache, "shiftadd") : null,
+    };
+
     /// <summary>The number of threads that commands use by default.</summary>
     /// <exception cref="ShiftAddVitException">The variable does not hold a whole number from 1 to <see cref="MaxThreads"/>.</exception>
     public static int Threads
@@ -70,4 +83,14 @@ public static class Knobs
             return isNumber && threads is >= 1 and <= MaxThreads ? threads : throw ThreadsKnob.Refuse(value);
         }
     }
+
+    /// <summary>Where the system wants caches; elsewhere than on Windows and macOS as the XDG specification says.</summary>
+    static string? UserCache =>
+        OperatingSystem.IsWindows() ? Below(Environment.SpecialFolder.LocalApplicationData)
+        : OperatingSystem.IsMacOS() ? Below(Environment.SpecialFolder.UserProfile, "Library", "Caches")
+        : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { } xdg && Path.IsPathRooted(xdg) ? xdg
+        : Below(Environment.SpecialFolder.UserProfile, ".cache");
+
+    static string? Below(Environment.SpecialFolder folder, params string[] names) =>
+        Environment.GetFolderPath(folder) is { Length: > 0 } path ? Path.Combine([path, .. names]) : null;
 }

@@ -62,6 +62,13 @@ public class BadCommandLineTests : CommandTests
         await Refuses(CommandLine.BadCommandLine, [$"--shape {shape}: M,K,N is needed"], "kernels", "--shape", "1,1,1", "--shape", shape);
 
     [Theory]
+    [InlineData("-1")]
+    [InlineData("five")]
+    [InlineData("NaN")]
+    public async Task A_percentage_is_checked(string percent) =>
+        await Refuses(CommandLine.BadCommandLine, [$"--assert {percent}: 0 to 1000 percent"], "kernels", "--assert", percent);
+
+    [Theory]
     [InlineData("--batch", "0")]
     [InlineData("--batch", "1,x")]
     [InlineData("--batch", "1,")]
@@ -70,6 +77,13 @@ public class BadCommandLineTests : CommandTests
     [InlineData("--seconds", "0")]
     public async Task Values_of_bench_are_checked(string option, string value) =>
         await Refuses(CommandLine.BadCommandLine, [$"{option} {value}: "], "bench", "absent.savit", option, value);
+
+    [Theory]
+    [InlineData("--threads", "0")]
+    [InlineData("--threads", "1,1025")]
+    [InlineData("--seconds", "0")]
+    public async Task Values_of_tune_are_checked(string option, string value) =>
+        await Refuses(CommandLine.BadCommandLine, [$"{option} {value}: "], "tune", "absent.savit", option, value);
 
     [Theory]
     [InlineData("--linear", "shift3", "dense, int8, shift, shift2 are allowed")]
@@ -101,7 +115,7 @@ public class BadCommandLineTests : CommandTests
     {
         var (model, image) = (Packed(), Image());
         foreach (var args in (string[][])[
-            ["run", model, image], ["inspect", model], ["bench", model], ["eval", model, "--data", "d"],
+            ["run", model, image], ["inspect", model], ["bench", model], ["tune", model], ["eval", model, "--data", "d"],
             ["compare", model, model, "--image", image],
             ["reparameterize", model, "-o", Folder["out.savit"]]])
             await Refuses(CommandLine.BadCommandLine, [option, model, "packed"], [.. args, option, value]);

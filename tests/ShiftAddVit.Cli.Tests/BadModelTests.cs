@@ -11,7 +11,7 @@ public class BadModelTests : CommandTests
     {
         var image = Image();
         foreach (var args in (string[][])[
-            ["inspect", model], ["run", model, image], ["eval", model, "--data", Data(("a.png", 0))], ["bench", model],
+            ["inspect", model], ["run", model, image], ["eval", model, "--data", Data(("a.png", 0))], ["bench", model], ["tune", model],
             ["compare", model, model, "--image", image], ["reparameterize", model, "-o", Folder["out.savit"]]])
             await Refuses(CommandLine.BadInput, [model, .. named], args);
     }

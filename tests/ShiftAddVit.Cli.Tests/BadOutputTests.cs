@@ -115,7 +115,7 @@ public class BadOutputTests : CommandTests
         var before = Files();
         foreach (var args in (string[][])[
             ["reparameterize", model, "-o", Folder["out.savit"]], ["inspect", model], ["compare", model, model, "--image", image],
-            ["run", model, image], ["eval", model, "--data", data], ["bench", model]])
+            ["run", model, image], ["eval", model, "--data", data], ["bench", model], ["tune", model]])
         {
             var (output, error) = (new StringWriter(), new StringWriter());
             Assert.Equal(CommandLine.Cancelled, await CommandLine.RunAsync(args, output, error, new(canceled: true)));

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using ShiftAddVit.Checkpoints;
 using ShiftAddVit.Packing;
+using ShiftAddVit.Reparameterization;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Cli.Tests;
 
@@ -51,6 +53,9 @@ public class CtrlCTests : CommandTests
     public Task During_kernels() => EndsAtOnce("kernels", "--shape", "4096,4096,4096");
 
     [Fact]
+    public Task During_tune() => EndsAtOnce("tune", ManyTokens(imageSize: 2040), "--seconds", "100");
+
+    [Fact]
     public Task During_a_single_long_call() => EndsAtOnce("bench", ManyTokens(), "--batch", "128");
 
     [Fact]
@@ -73,10 +78,10 @@ public class CtrlCTests : CommandTests
     }
 
     /// <summary>A model that is read at once and runs for long.</summary>
-    string ManyTokens()
+    string ManyTokens(int imageSize = 256)
     {
-        var architecture = TinyModels.Architecture with { ImageSize = 256, Width = 64, Heads = 1, MlpWidth = 128 };
-        PackedModel.Pack(TinyModels.Create(architecture)).Save(Folder["tokens.savit"]);
+        var architecture = TinyModels.Architecture with { ImageSize = imageSize, Width = 64, Heads = 1, MlpWidth = 128 };
+        PackedModel.Pack(LinearPass.Apply(TinyModels.Create(architecture), WeightFormat.S8).Graph).Save(Folder["tokens.savit"]);
         return Folder["tokens.savit"];
     }
 

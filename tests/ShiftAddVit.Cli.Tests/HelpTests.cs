@@ -3,7 +3,7 @@ namespace ShiftAddVit.Cli.Tests;
 public class HelpTests : CommandTests
 {
     public static TheoryData<string> Verbs =>
-        ["inspect", "reparameterize", "compare", "run", "eval", "bench", "kernels", "doctor", "knobs", "completion"];
+        ["inspect", "reparameterize", "compare", "run", "eval", "bench", "kernels", "tune", "doctor", "knobs", "completion"];
 
     [Theory]
     [MemberData(nameof(Verbs))]

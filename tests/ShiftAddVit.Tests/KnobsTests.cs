@@ -54,6 +54,23 @@ public class KnobsTests
             Assert.Throws<ShiftAddVitException>(() => Knobs.Threads).Message));
 
     [Fact]
+    public void The_cache_is_a_folder_or_none()
+    {
+        With("SHIFTADD_CACHE", "none", () => Assert.Null(Knobs.CacheFolder));
+        With("SHIFTADD_CACHE", " some/folder ", () => Assert.Equal("some/folder", Knobs.CacheFolder));
+    }
+
+    [Fact]
+    public void The_cache_is_where_the_system_wants_it_unless_set() => With("SHIFTADD_CACHE", null, () =>
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "other systems have folders that no variable moves");
+        With("XDG_CACHE_HOME", "/var/caches", () => Assert.Equal("/var/caches/shiftadd", Knobs.CacheFolder));
+        // The specification has relative paths ignored.
+        foreach (var unset in (string?[])["caches", "", null])
+            With("XDG_CACHE_HOME", unset, () => Assert.EndsWith("/.cache/shiftadd", Knobs.CacheFolder, StringComparison.Ordinal));
+    });
+
+    [Fact]
     public void Forced_kernels_are_separated_by_commas()
     {
         With("SHIFTADD_KERNEL", " a ,b,", () => Assert.Equal(["a", "b"], Knobs.ForcedKernels));

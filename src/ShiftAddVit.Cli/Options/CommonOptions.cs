@@ -76,6 +76,18 @@ static class CommonOptions
         return option;
     }
 
+    /// <summary>A number of percent.</summary>
+    public static Option<double?> Percent(string name, string description)
+    {
+        var option = new Option<double?>(name) { Description = description, HelpName = "PERCENT" };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count > 0 && !(double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var value) && value is >= 0 and <= 1000))
+                result.AddError($"{name} {result.Tokens[0].Value}: 0 to 1000 percent are allowed");
+        });
+        return option;
+    }
+
     /// <summary>Whole numbers above 0 separated by commas.</summary>
     public static Option<int[]> List(string name, string description, int largest) => new(name)
     {

@@ -9,11 +9,12 @@ namespace ShiftAddVit.Cli.Output;
 sealed class CommandConsole
 {
     /// <summary>Wide enough that a table is not folded when it goes to a file or a pipe.</summary>
-    const int PipeWidth = 200;
+    const int PipeWidth = 250;
 
     readonly TextWriter _output;
     readonly TextWriter _error;
     readonly bool _isTerminal;
+    readonly HashSet<string> _warned = [];
     readonly Lock _file = new();
 
     public CommandConsole(TextWriter output, TextWriter error)
@@ -63,6 +64,12 @@ sealed class CommandConsole
 
     /// <summary>Writes a message; what a file's name or contents could say to a terminal is taken out.</summary>
     public void Error(string message) => _error.WriteLine($"shiftadd: {Printable(message)}");
+
+    /// <summary>Says once what was passed over; the command goes on.</summary>
+    public void Warn(string warning)
+    {
+        if (_warned.Add(warning)) Error($"warning: {warning}");
+    }
 
     /// <summary>A text from a file or a file's name without control characters.</summary>
     static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));

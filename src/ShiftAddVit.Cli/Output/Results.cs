@@ -33,11 +33,16 @@ sealed record BenchResult(BenchRow[] Results);
 
 sealed record BenchRow(string Engine, string Model, int Batch, int Threads, double MedianMs, double MinMs, double MaxMs);
 
+sealed record TuneResult(string Model, string? Cache, DecisionRow[] Results);
+
+sealed record DecisionRow(
+    string Subject, string Pick, double PickUs, string? RunnerUp, double? RunnerUpUs, string Static, double StaticUs, double GainPercent);
+
 sealed record CompletionResult(string Shell, string Script);
 
 sealed record DoctorResult(
     string Version, string Runtime, string System, string Cpu, int Processors, double MemoryGib,
-    string ImageLibrary, KernelRow[] Kernels, KnobRow[] Knobs, string[] Problems);
+    string ImageLibrary, string Tuning, KernelRow[] Kernels, KnobRow[] Knobs, string[] Problems);
 
 sealed record KernelRow(string Name, string Verdict, string Reason);
 
@@ -61,6 +66,7 @@ sealed record KnobRow(string Name, string? Value, string Default, string Allowed
 [JsonSerializable(typeof(RunResult))]
 [JsonSerializable(typeof(EvalResult))]
 [JsonSerializable(typeof(BenchResult))]
+[JsonSerializable(typeof(TuneResult))]
 [JsonSerializable(typeof(CompletionResult))]
 [JsonSerializable(typeof(DoctorResult))]
 [JsonSerializable(typeof(KernelsResult))]

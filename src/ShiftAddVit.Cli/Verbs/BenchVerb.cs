@@ -29,7 +29,7 @@ static class BenchVerb
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
             var path = parsed.GetRequiredValue(model);
-            using var compiled = CompiledModel.Compile(options.Open(parsed, path).Graph);
+            using var compiled = console.Compile(options.Open(parsed, path).Graph);
             var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? DefaultSeconds);
             (int Batch, int Threads)[] cases =
                 [.. from b in parsed.GetRequiredValue(batch) from t in parsed.GetRequiredValue(threads) select (b, t)];

@@ -31,8 +31,8 @@ static class CompareVerb
             var input = new float[preprocessor.Length];
             preprocessor.Load(parsed.GetRequiredValue(image), input);
             cancellation.ThrowIfCancellationRequested();
-            using var modelA = CompiledModel.Compile(graph);
-            using var modelB = CompiledModel.Compile(options.OpenEither(parsed, b).Graph);
+            using var modelA = console.Compile(graph);
+            using var modelB = console.Compile(options.OpenEither(parsed, b).Graph);
             cancellation.ThrowIfCancellationRequested();
             var result = new CompareResult(
                 Path.GetFileName(a), Path.GetFileName(b),

@@ -5,7 +5,7 @@ using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Imaging;
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Reports;
+using ShiftAddVit.Tuning;
 using Spectre.Console;
 
 namespace ShiftAddVit.Cli.Verbs;
@@ -33,12 +33,23 @@ static class DoctorVerb
         var problems = new List<string>();
         var images = Try(() => ImageDecoder.LibraryVersion, problems) ?? "not available";
         var kernels = Try(() => KernelRegistry.Default.All.Select(Describe).ToArray(), problems) ?? [];
+        var tuning = Try(Tuning, problems) ?? "not available";
         Try(() => $"{Knobs.Threads}", problems);
         return new(
             typeof(ShiftAddVitException).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
             RuntimeInformation.FrameworkDescription, $"{RuntimeInformation.OSDescription} {RuntimeInformation.ProcessArchitecture}",
             Processor.Name, Environment.ProcessorCount, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1L << 30),
-            images, kernels, KnobsVerb.Rows(), [.. problems]);
+            images, tuning, kernels, KnobsVerb.Rows(), [.. problems]);
+    }
+
+    static string Tuning()
+    {
+        var cache = TuningCache.Default;
+        if (cache.Path is null) return "nothing is kept (SHIFTADD_CACHE)";
+        var choices = cache.Read(KernelRegistry.Default, out var warning);
+        return warning ?? (choices.Kernels.IsEmpty
+            ? $"nothing yet (shiftadd tune); to be kept in {cache.Path}"
+            : $"{choices.Kernels.Count} kernels and {choices.RowBlocks.Count} row blocks in {cache.Path}");
     }
 
     static KernelRow Describe(KernelInfo kernel) => new($"{kernel.Name}", $"{kernel.Verdict}".ToLowerInvariant(), kernel.Reason);
@@ -61,6 +72,7 @@ static class DoctorVerb
         console.WriteLine($"shiftadd {result.Version} on {result.Runtime}, {result.System}");
         console.WriteLine(
             $"{result.Cpu}, {result.Processors} processors, {result.MemoryGib:0.0} GiB of memory; images by {result.ImageLibrary}");
+        console.WriteLine($"tuned choices: {result.Tuning}");
         if (result.Kernels.Length > 0) Print(console, result.Kernels);
         foreach (var knob in result.Knobs.Where(knob => knob.Value is not null))
             console.WriteLine($"{knob.Name}={knob.Value}");

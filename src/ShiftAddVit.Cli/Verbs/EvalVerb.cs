@@ -2,7 +2,6 @@ using System.CommandLine;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Imaging;
-using ShiftAddVit.Inference;
 
 namespace ShiftAddVit.Cli.Verbs;
 
@@ -29,7 +28,7 @@ static class EvalVerb
             var set = LabeledImageSet.Open(parsed.GetRequiredValue(data), graph.Architecture.Classes, graph.ClassNames);
             if (parsed.GetValue(limit) is { } count) set = set.Take(count);
             var workers = Math.Min(CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), set.Count);
-            using var compiled = CompiledModel.Compile(graph);
+            using var compiled = console.Compile(graph);
             using var progress = new ProgressLine(console, "images", set.Count);
             var r = Evaluation.Run(compiled, set, preprocessing, workers, progress, cancellation);
             if (parsed.GetValue(json)) console.WriteJson(new(r.Top1, r.Top5, r.Images, r.ImagesPerSecond), ResultJson.Default.EvalResult);

@@ -3,6 +3,7 @@ using System.CommandLine;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
 using ShiftAddVit.Tuning;
 using Spectre.Console;
 
@@ -16,17 +17,20 @@ static class KernelsVerb
     public static Command Create(CommandConsole console)
     {
         var shape = ShapeOption.Create();
+        var assert = CommonOptions.Percent("--assert", "Fail when what runs a layer is so much slower than the fastest kernel");
         var json = CommonOptions.Json();
         var command = new ExampleCommand(
             "kernels", "Time every kernel on random data, check it, and show which is chosen and why", "shiftadd kernels --shape 197,192,768")
         {
-            shape, json,
+            shape, assert, json,
         };
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
-            var comparisons = Compare(console, parsed.GetRequiredValue(shape), cancellation);
+            var shapes = parsed.GetRequiredValue(shape);
+            var comparisons = Compare(console, shapes, cancellation);
             if (parsed.GetValue(json)) console.WriteJson(new([.. comparisons.Select(Describe)]), ResultJson.Default.KernelsResult);
             else Print(console, comparisons);
+            if (parsed.GetValue(assert) is { } percent) RequireFast(console, shapes, percent, cancellation);
             return Judge(comparisons);
         }, cancellation));
         return command;
@@ -51,6 +55,19 @@ static class KernelsVerb
             foreach (var row in comparison.Rows)
                 if (row.Timing is { IsCorrect: false }) throw new ShiftAddVitException($"{row.Info.Name}: wrong result on {comparison.Shape}; report it");
         return CommandLine.Success;
+    }
+
+    /// <summary>Fails when the kernel that runs a layer of a shape, tuned or not, is slower than the fastest by more than so many percent.</summary>
+    static void RequireFast(CommandConsole console, ImmutableArray<MatrixShape> shapes, double percent, CancellationToken cancellation)
+    {
+        var registry = KernelRegistry.Default;
+        var tuned = TuningCache.Default.Read(registry, out var warning);
+        if (warning is not null) console.Warn(warning);
+        var tuner = new Tuner(registry, 4 * Each);
+        foreach (var (m, k, n) in shapes)
+            foreach (var weights in Enum.GetValues<WeightFormat>())
+                if (tuner.Check(new(weights, m, k, n), tuned, percent, cancellation) is { IsTooSlow: true } check)
+                    throw new ShiftAddVitException($"{check}");
     }
 
     static KernelShapeResult Describe(KernelComparison comparison) => new(

@@ -26,7 +26,7 @@ static class RunVerb
             var path = parsed.GetRequiredValue(model);
             var graph = options.Open(parsed, path).Graph;
             var preprocessing = options.Preprocessing(parsed, path, graph);
-            using var compiled = CompiledModel.Compile(graph);
+            using var compiled = console.Compile(graph);
             var session = new SessionOptions { Threads = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)) };
             using var classifier = new ImageClassifier(compiled, session, preprocessing);
             return Run(console, classifier, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation);

@@ -1,4 +1,5 @@
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference;
 
@@ -7,6 +8,9 @@ public sealed record CompileOptions
 {
     /// <summary>Kernels to choose from; null for those that this process's knobs allow.</summary>
     public KernelRegistry? Registry { get; init; }
+
+    /// <summary>What is known to be fast here; null for what <see cref="TuningCache.Default"/> keeps. It changes no result.</summary>
+    public TunedChoices? Tuned { get; init; }
 
     /// <summary>
     /// Whether attention, GELU and the patch embedding are computed in float32. By default a model whose blocks are quantised computes

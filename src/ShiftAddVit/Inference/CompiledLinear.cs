@@ -1,6 +1,7 @@
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
 using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference;
 
@@ -20,20 +21,19 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>The first output, for a part of another layer, whose memory it shares.</summary>
     readonly int _first;
 
-    public CompiledLinear(Linear linear, KernelRegistry registry)
+    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices? tuned = null)
     {
         (Name, Outputs, Inputs, _rows) = (linear.Name, linear.Weight.Outputs, linear.Weight.Inputs, registry.Rows);
+        _kernel = (tuned ?? TunedChoices.None).Kernel(registry, ModelShapes.Of(linear));
         (_blocks, _product) = (registry.Blocks, ProductOf(linear.Role));
         _bias = linear.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)Outputs * sizeof(float));
         if (linear.Weight is QuantizedWeight quantised)
         {
-            _kernel = registry.Integer(quantised.Format);
             _weights = _kernel.Packing.Pack(quantised.Plane);
             _scales = AlignedBuffer.Copy(quantised.Scales.Values);
         }
         else
         {
-            _kernel = registry.Float;
             _weights = _kernel.Packing.Pack(Outputs, Inputs, linear.Weight.ToFloat32().Values);
         }
     }

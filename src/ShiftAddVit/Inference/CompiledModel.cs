@@ -4,6 +4,7 @@ using ShiftAddVit.Models;
 using ShiftAddVit.Packing;
 using ShiftAddVit.Reparameterization;
 using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference;
 
@@ -14,10 +15,15 @@ namespace ShiftAddVit.Inference;
 public sealed class CompiledModel : IDisposable
 {
     readonly List<IDisposable> _memory = [];
+    readonly RowChain _chain;
+    readonly TunedChoices _tuned;
 
     CompiledModel(VitGraph graph, CompileOptions options)
     {
         var registry = options.Registry ?? KernelRegistry.Default;
+        string? warning = null;
+        (_tuned, _chain) = (options.Tuned ?? TuningCache.Default.Read(registry, out warning), RowChain.Of(graph, threads: 1));
+        Warnings = warning is null ? [] : [warning];
         Exact = options.Exact || !graph.Linears().Any(linear => linear is { Role: not (LinearRole.PatchEmbedding or LinearRole.Head), Weight: QuantizedWeight });
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
@@ -47,6 +53,9 @@ public sealed class CompiledModel : IDisposable
 
     /// <summary>Whether attention, GELU and the patch embedding run in float32 (<see cref="CompileOptions.Exact"/>).</summary>
     public bool Exact { get; }
+
+    /// <summary>What was passed over when the model was compiled, a line each; it runs all the same.</summary>
+    public ImmutableArray<string> Warnings { get; }
 
     internal string Source { get; }
 
@@ -98,6 +107,9 @@ public sealed class CompiledModel : IDisposable
         return new(this, options);
     }
 
+    /// <summary>Rows of a block in a session of so many threads.</summary>
+    internal int RowBlock(int threads) => _tuned.RowBlock(_chain with { Threads = threads });
+
     /// <summary>
     /// Frees the weights. Dispose of every session first: one that is running would read freed memory, which is not checked; one that
     /// runs afterwards throws <see cref="ObjectDisposedException"/>.
@@ -109,7 +121,7 @@ public sealed class CompiledModel : IDisposable
         ? linear
         : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
-    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry));
+    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned));
 
     CompiledNorm Compile(LayerNorm norm) => new(
         Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);

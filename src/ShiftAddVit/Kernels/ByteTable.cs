@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -23,6 +24,7 @@ static unsafe class ByteTable
     }
 
     /// <summary>64 bytes at a time: bits 0..6 choose among 128 entries, bit 7 between the halves of the table.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static int LookUpVbmi(byte* x, int length, ReadOnlySpan<byte> table)
     {
         ref var entries = ref MemoryMarshal.GetReference(table);

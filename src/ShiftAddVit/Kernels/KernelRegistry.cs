@@ -78,6 +78,7 @@ public sealed class KernelRegistry
     public KernelRegistry(KernelIsa cap, params ReadOnlySpan<string> forced)
     {
         _cap = cap;
+        IsRestricted = cap < Enum.GetValues<KernelIsa>()[^1] || forced.Length > 0;
         Kernels = Create();
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
@@ -90,6 +91,9 @@ public sealed class KernelRegistry
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
     /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
     public static KernelRegistry Default => LazyDefault.Value;
+
+    /// <summary>Whether fewer kernels may run than this machine could.</summary>
+    public bool IsRestricted { get; }
 
     /// <summary>Every row, best first.</summary>
     public ImmutableArray<KernelInfo> All { get; }
@@ -118,6 +122,16 @@ public sealed class KernelRegistry
     /// <summary>The kernel for quantised weights: MatShift for P4 and P4P4, MatMul for S8.</summary>
     internal IntegerKernel Integer(WeightFormat weights) =>
         (IntegerKernel)ChooseKernel(weights == WeightFormat.S8 ? Operation.MatMul : Operation.MatShift, weights);
+
+    /// <summary>The kernel of a shape unless it is tuned.</summary>
+    internal Kernel Linear(LinearShape shape) => ChooseKernel(shape.Operation, shape.Weights);
+
+    /// <summary>The kernels that may run a shape here, best first; where one is forced, that one.</summary>
+    internal IEnumerable<Kernel> Usable(LinearShape shape)
+    {
+        for (var i = 0; i < All.Length; i++)
+            if (All[i].Verdict != KernelVerdict.Refused && Job(Kernels[i]) == (shape.Operation, TypeOf(shape.Weights))) yield return Kernels[i];
+    }
 
     /// <summary>The kernel for float weights.</summary>
     internal FloatKernel Float => (FloatKernel)ChooseKernel(Operation.MatMul, WeightFormat.F32);

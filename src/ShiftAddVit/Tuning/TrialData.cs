@@ -71,7 +71,7 @@ sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] Activation
     }
 
     /// <summary>Uniform in -1..1.</summary>
-    static byte[] Floats(Random random, int count)
+    public static byte[] Floats(Random random, int count)
     {
         var bytes = new byte[count * sizeof(float)];
         foreach (ref var value in MemoryMarshal.Cast<byte, float>(bytes.AsSpan())) value = random.NextSingle() * 2 - 1;

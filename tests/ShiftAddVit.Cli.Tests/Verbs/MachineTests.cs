@@ -6,10 +6,10 @@ public class MachineTests : CommandTests
     public async Task Doctor_tells_the_machine_and_the_kernel_of_each_operation()
     {
         var json = (await Run("doctor", "--json")).Succeeded().Json;
-        Assert.Equal("version runtime system cpu processors memory_gib image_library kernels knobs problems", JsonNames.Of(json));
+        Assert.Equal("version runtime system cpu processors memory_gib image_library tuning kernels knobs problems", JsonNames.Of(json));
         var kernels = json.GetProperty("kernels").EnumerateArray().ToArray();
         Assert.All(kernels, kernel => Assert.Equal("name verdict reason", JsonNames.Of(kernel)));
-        Assert.Equal(4, kernels.Count(kernel => kernel.GetProperty("verdict").GetString() == "chosen"));
+        Assert.Equal(7, kernels.Count(kernel => kernel.GetProperty("verdict").GetString() == "chosen"));
         Assert.Empty(json.GetProperty("problems").EnumerateArray());
         Assert.Equal("no problems found", (await Run("doctor")).Succeeded().Lines[^1]);
     }

@@ -1,4 +1,5 @@
 using ShiftAddVit.Inference;
+using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
 using ShiftAddVit.Packing;
 using ShiftAddVit.Reparameterization;

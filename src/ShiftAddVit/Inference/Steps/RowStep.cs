@@ -5,14 +5,14 @@ sealed unsafe class RowStep(StepContext context, bool prefixOnly, params RowStag
 {
     int Tokens => Context.Model.Architecture.Tokens;
 
-    public override int Parts => prefixOnly ? Context.Batch : RowParts(Context.Batch * Tokens);
+    public override int Parts => prefixOnly ? Context.Batch : (Context.Batch * Tokens + Context.RowBlock - 1) / Context.RowBlock;
 
-    public override long ScratchBytes => stages.Max(stage => stage.ScratchBytes(RowsPerPart));
+    public override long ScratchBytes => stages.Max(stage => stage.ScratchBytes(Context.RowBlock));
 
     public override void Execute(int part, int thread)
     {
-        var first = part * (prefixOnly ? Tokens : RowsPerPart);
-        var count = prefixOnly ? Context.Model.Architecture.PrefixTokens : Math.Min(RowsPerPart, Context.Batch * Tokens - first);
+        var first = part * (prefixOnly ? Tokens : Context.RowBlock);
+        var count = prefixOnly ? Context.Model.Architecture.PrefixTokens : Math.Min(Context.RowBlock, Context.Batch * Tokens - first);
         foreach (var stage in stages) stage.Run(first, count, Context.Scratch(thread));
     }
 

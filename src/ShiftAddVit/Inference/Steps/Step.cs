@@ -17,6 +17,9 @@ sealed unsafe class StepContext(CompiledModel model, SessionOptions options, Are
 
     public Arena Arena { get; } = arena;
 
+    /// <summary>Rows that a part of a <see cref="RowStep"/> takes.</summary>
+    public int RowBlock { get; } = model.RowBlock(options.Threads);
+
     /// <summary>B of the call under way.</summary>
     public int Batch { get; set; }
 
@@ -37,7 +40,7 @@ sealed unsafe class StepContext(CompiledModel model, SessionOptions options, Are
 /// <summary>One step of the forward pass, cut into parts that can run at the same time.</summary>
 abstract class Step(StepContext context) : IParallelWork
 {
-    /// <summary>Rows that a part of a row-wise step takes: enough to reuse weights from cache, few enough to share out.</summary>
+    /// <summary>Rows that a part of another step takes: enough to reuse weights from cache, few enough to share out.</summary>
     public const int RowsPerPart = 24;
 
     protected StepContext Context { get; } = context;

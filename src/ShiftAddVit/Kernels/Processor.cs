@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Text;
 
-namespace ShiftAddVit.Reports;
+namespace ShiftAddVit.Kernels;
 
 /// <summary>The processor that numbers were measured on.</summary>
 public static class Processor

@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Tuning;
+
+/// <summary>
+/// Times a row chain over the rows of an image for several sizes of its blocks, on as many threads as it will run on: projection added to
+/// the tokens, norm, fc1, gelu, fc2 added to the tokens, norm, qkv, each block from its first row to its last result on one thread.
+/// </summary>
+sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
+{
+    const float Epsilon = 1e-6f;
+
+    readonly RowChain _chain;
+    readonly ImmutableArray<int> _blocks;
+    readonly RowBlockOps _rows;
+    readonly ThreadTeam _team;
+    readonly SyntheticLinear _projection, _fc1, _fc2, _qkv;
+
+    /// <summary>[tokens, C] twice: what attention made, and the tokens.</summary>
+    readonly AlignedBuffer _attended, _tokens;
+
+    /// <summary>gamma and beta, [C] each.</summary>
+    readonly AlignedBuffer _norm;
+
+    /// <summary>For each thread: normed rows, a layer's output, quantised rows, their scales, a kernel's scratch.</summary>
+    readonly AlignedBuffer _scratch;
+    readonly long _scratchBytes;
+    int _block;
+
+    public RowChainTimer(KernelRegistry registry, TunedChoices tuned, RowChain chain, ImmutableArray<int> blocks)
+    {
+        (_chain, _blocks, _rows) = (chain, blocks, registry.Blocks);
+        _projection = Linear(chain.Width, chain.Width);
+        _fc1 = Linear(chain.Width, chain.MlpWidth);
+        _fc2 = Linear(chain.MlpWidth, chain.Width);
+        _qkv = Linear(chain.Width, 3 * chain.Width);
+        _attended = SyntheticLinear.RandomFloats(chain.Tokens * chain.Width);
+        _tokens = SyntheticLinear.RandomFloats(chain.Tokens * chain.Width);
+        _norm = SyntheticLinear.RandomFloats(2 * chain.Width);
+        _scratchBytes = NormedBytes + OutputBytes + QuantizedBytes + ScaleBytes + Linears.Max(linear => linear.ScratchBytes);
+        _scratch = new(_scratchBytes * chain.Threads);
+        _team = new(chain.Threads);
+
+        SyntheticLinear Linear(int k, int n)
+        {
+            var kernel = tuned.Kernel(registry, new(chain.Weights, RowChain.KernelRows, k, n));
+            return new(new(chain.Weights, MaxRows, k, n), kernel, registry.Rows);
+        }
+    }
+
+    int MaxRows => Math.Min(_blocks.Max(), _chain.Tokens);
+
+    SyntheticLinear[] Linears => [_projection, _fc1, _fc2, _qkv];
+
+    int Widest => Math.Max(3 * _chain.Width, _chain.MlpWidth);
+
+    long NormedBytes => AlignedBuffer.Align((long)MaxRows * _chain.Width * sizeof(float));
+
+    long OutputBytes => AlignedBuffer.Align((long)MaxRows * Widest * sizeof(float));
+
+    long QuantizedBytes => AlignedBuffer.Align((long)MaxRows * Widest);
+
+    long ScaleBytes => AlignedBuffer.Align((long)MaxRows * sizeof(float));
+
+    public double Sample(int candidate)
+    {
+        _block = _blocks[candidate];
+        var started = Stopwatch.GetTimestamp();
+        _team.Run(this, (_chain.Tokens + _block - 1) / _block);
+        return Stopwatch.GetElapsedTime(started).TotalMicroseconds;
+    }
+
+    public void Execute(int part, int thread)
+    {
+        var (first, c) = (part * _block, _chain.Width);
+        var count = Math.Min(_block, _chain.Tokens - first);
+        var scratch = _scratch.Pointer + thread * _scratchBytes;
+        var output = (float*)(scratch + NormedBytes);
+        var tokens = (float*)_tokens.Pointer + (long)first * c;
+        Apply(_projection, (float*)_attended.Pointer + (long)first * c, c, count, tokens, Epilogue.AddResidual, scratch);
+        ApplyNormed(_fc1, tokens, count, output, Epilogue.TableGelu, scratch);
+        Apply(_fc2, output, _chain.MlpWidth, count, tokens, Epilogue.AddResidual, scratch);
+        ApplyNormed(_qkv, tokens, count, output, Epilogue.Store, scratch);
+    }
+
+    public void Dispose()
+    {
+        _team.Dispose();
+        foreach (var linear in Linears) linear.Dispose();
+        foreach (var buffer in (AlignedBuffer[])[_attended, _tokens, _norm, _scratch]) buffer.Dispose();
+    }
+
+    void Apply(SyntheticLinear linear, float* x, int k, int m, float* output, Epilogue epilogue, byte* scratch)
+    {
+        var q = scratch + NormedBytes + OutputBytes;
+        var scales = (float*)(q + QuantizedBytes);
+        _rows.Quantize(x, m, k, q, scales);
+        linear.Run(q, scales, m, output, epilogue, (byte*)scales + ScaleBytes);
+    }
+
+    void ApplyNormed(SyntheticLinear linear, float* x, int m, float* output, Epilogue epilogue, byte* scratch)
+    {
+        var q = scratch + NormedBytes + OutputBytes;
+        var scales = (float*)(q + QuantizedBytes);
+        var gamma = (float*)_norm.Pointer;
+        var norm = new NormOperands { Length = _chain.Width, Gamma = gamma, Beta = gamma + _chain.Width, Epsilon = Epsilon };
+        _rows.LayerNormQuantize(x, m, norm, (float*)scratch, q, scales);
+        linear.Run(q, scales, m, output, epilogue, (byte*)scales + ScaleBytes);
+    }
+}

@@ -1,0 +1,47 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
+
+namespace ShiftAddVit.Tuning;
+
+/// <summary>The cache file: where its numbers come from, and the choices.</summary>
+sealed record TuningFile(string Cpu, string Version, string Kernels, KernelEntry[] Shapes, RowBlockEntry[] RowBlocks)
+{
+    public static TuningFile Of(TuningOrigin origin, TunedChoices choices) => new(
+        origin.Cpu, origin.Version, origin.Kernels,
+        [.. choices.Kernels.Select(pair => new KernelEntry(pair.Key.Weights, pair.Key.M, pair.Key.K, pair.Key.N, $"{pair.Value}"))
+            .OrderBy(entry => (entry.Weights, entry.M, entry.K, entry.N))],
+        [.. choices.RowBlocks.Select(pair => new RowBlockEntry(
+            pair.Key.Weights, pair.Key.Tokens, pair.Key.Width, pair.Key.MlpWidth, pair.Key.Threads, pair.Value))
+            .OrderBy(entry => (entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.Threads))]);
+
+    [JsonIgnore]
+    public TuningOrigin Origin => new(Cpu, Version, Kernels);
+
+    /// <summary>What it says, without what can not be: a name outside the grammar, a block out of bounds.</summary>
+    public TunedChoices Choices()
+    {
+        var kernels = ImmutableDictionary.CreateBuilder<LinearShape, KernelName>();
+        foreach (var entry in Shapes)
+            if (KernelName.TryParse(entry.Kernel, out var name)) kernels[new(entry.Weights, entry.M, entry.K, entry.N)] = name;
+        var blocks = ImmutableDictionary.CreateBuilder<RowChain, int>();
+        foreach (var entry in RowBlocks)
+            if (entry.Rows is >= RowChain.LeastRows and <= RowChain.MostRows)
+                blocks[new(entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.Threads)] = entry.Rows;
+        return new(kernels.ToImmutable(), blocks.ToImmutable());
+    }
+}
+
+/// <summary>The kernel of a shape.</summary>
+readonly record struct KernelEntry(WeightFormat Weights, int M, int K, int N, string Kernel);
+
+/// <summary>The rows of a block.</summary>
+readonly record struct RowBlockEntry(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int Threads, int Rows);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true,
+    UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true, MaxDepth = 8, AllowDuplicateProperties = false)]
+[JsonSerializable(typeof(TuningFile))]
+sealed partial class TuningJson : JsonSerializerContext;

@@ -1,0 +1,135 @@
+using System.Text.Json;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
+
+namespace ShiftAddVit.Cli.Tests.Verbs;
+
+/// <summary>The cache belongs to the process: these tests do not run beside others that compile models.</summary>
+[Collection(nameof(TuneTests))]
+[CollectionDefinition(nameof(TuneTests), DisableParallelization = true)]
+public class TuneTests : CommandTests
+{
+    const string Variable = "SHIFTADD_CACHE";
+
+    string CacheFolder => Folder["cache"];
+
+    string CacheFile => Path.Combine(CacheFolder, "tuning.json");
+
+    async Task<CommandResult> RunCached(params string[] args)
+    {
+        var before = Environment.GetEnvironmentVariable(Variable);
+        Environment.SetEnvironmentVariable(Variable, CacheFolder);
+        try { return await Run(args); }
+        finally { Environment.SetEnvironmentVariable(Variable, before); }
+    }
+
+    async Task<string> Shifts()
+    {
+        var path = Folder["shift.savit"];
+        (await Run(["reparameterize", Checkpoint(), "-o", path, "--linear", "shift", .. Known])).Succeeded();
+        return path;
+    }
+
+    [Fact]
+    public async Task Every_shape_gets_a_pick_that_is_kept_and_used()
+    {
+        var model = await Shifts();
+        var json = (await RunCached("tune", model, "--threads", "1,2", "--json")).Succeeded().Json;
+        Assert.Equal("model cache results", JsonNames.Of(json));
+        Assert.Equal(("shift.savit", CacheFile), ($"{json.GetProperty("model")}", $"{json.GetProperty("cache")}"));
+        var rows = json.GetProperty("results").EnumerateArray().ToArray();
+        Assert.All(rows, row => Assert.Equal("subject pick pick_us runner_up runner_up_us static static_us gain_percent", JsonNames.Of(row)));
+        Assert.Equal(
+            ["S8 24x192x20", "F32 24x192x20", "P4 24x20x60", "P4 24x20x20", "P4 24x20x37", "P4 24x37x20", "F32 1x20x7",
+                "P4 10x20x37, 1 thread", "P4 10x20x37, 2 threads"],
+            rows.Select(row => $"{row.GetProperty("subject")}"));
+        Assert.All(rows, row => Assert.InRange(row.GetProperty("pick_us").GetDouble(), double.Epsilon, row.GetProperty("static_us").GetDouble()));
+        Assert.All(rows, row => Assert.InRange(row.GetProperty("gain_percent").GetDouble(), 0, double.MaxValue));
+
+        var kept = JsonDocument.Parse(File.ReadAllText(CacheFile)).RootElement;
+        Assert.Equal(
+            rows.Take(7).Select(row => $"{row.GetProperty("pick")}").Order(),
+            kept.GetProperty("shapes").EnumerateArray().Select(entry => $"{entry.GetProperty("kernel")}").Order());
+        Assert.Equal($"7 kernels and 2 row blocks in {CacheFile}",
+            $"{(await RunCached("doctor", "--json")).Succeeded().Json.GetProperty("tuning")}");
+        var image = Image();
+        Assert.Equal((await Run("run", model, image)).Succeeded().Output, (await RunCached("run", model, image)).Succeeded().Output);
+    }
+
+    [Fact]
+    public async Task The_table_says_where_the_choices_are()
+    {
+        var lines = (await RunCached("tune", Packed(), "--threads", "1")).Succeeded().Lines;
+        Assert.Matches(@"^ *shape +pick +us +runner-up +us +gain, %$", lines[0]);
+        Assert.Matches(@"^ *F32 24x192x20 +MatMul_F32F32F32_\w+ +[\d.]+ +MatMul_F32F32F32_\w+ +[\d.]+ +[\d.]+$", lines[3]);
+        Assert.Equal($"kept in {CacheFile}", lines[^1]);
+    }
+
+    /// <summary>The scalar reference, which is many times slower than anything else, as if tuned: no noise hides that.</summary>
+    [Fact]
+    public async Task A_pick_that_is_slower_than_the_fastest_fails_an_assertion_in_one_line()
+    {
+        string[] check = ["kernels", "--shape", "24,192,192", "--assert", "100", "--json"];
+        (await RunCached(check)).Succeeded();
+        Assert.SkipWhen(KernelRegistry.Default.Choose(Operation.MatShift, WeightFormat.P4).Name.Isa == KernelIsa.Reference, "no vectors here");
+        var shape = new LinearShape(WeightFormat.P4, 24, 192, 192);
+        Assert.True(KernelName.TryParse("MatShift_U8P4I32_1x1_Reference", out var slow));
+        new TuningCache(CacheFolder).Write(
+            KernelRegistry.Default, TunedChoices.None with { Kernels = TunedChoices.None.Kernels.Add(shape, slow) });
+        var result = await RunCached(check);
+        Assert.Equal(CommandLine.BadInput, result.ExitCode);
+        Assert.Matches(@"^shiftadd: P4 24x192x192: MatShift_U8P4I32_1x1_Reference is [\d.]+ % slower than MatShift_\w+; allowed: 100 %\s*$", result.Error);
+    }
+
+    [Fact]
+    public async Task Without_a_cache_nothing_is_kept()
+    {
+        var model = Packed();
+        var before = Files();
+        Assert.Equal("not kept: SHIFTADD_CACHE says so", (await Run("tune", model)).Succeeded().Lines[^1]);
+        Assert.Equal(JsonValueKind.Null, (await Run("tune", model, "--json")).Succeeded().Json.GetProperty("cache").ValueKind);
+        Assert.Equal("nothing is kept (SHIFTADD_CACHE)", $"{(await Run("doctor", "--json")).Succeeded().Json.GetProperty("tuning")}");
+        Assert.Equal(before, Files());
+    }
+
+    [Fact]
+    public async Task What_is_best_of_some_kernels_is_not_kept()
+    {
+        using var process = ChildProcess.Start(
+            ["tune", Packed(), "--threads", "1"], (Variable, CacheFolder), ("SHIFTADD_MAX_ISA", "vector128"));
+        var lines = (await process.Finish()).Succeeded().Lines;
+        Assert.Equal("not kept: SHIFTADD_MAX_ISA or SHIFTADD_KERNEL leaves kernels out", lines[^1]);
+        Assert.All(lines[2..^1], line => Assert.DoesNotContain("Vector512", line));
+        Assert.False(File.Exists(CacheFile));
+    }
+
+    [Fact]
+    public async Task A_cache_that_can_not_be_written_is_told_before_the_work()
+    {
+        Write("cache", "a file in the place of the folder");
+        (await RunCached("tune", Folder["absent.savit"])).Refused(CommandLine.BadInput, CacheFile, "cannot be made");
+    }
+
+    [Theory]
+    [InlineData("{\"cpu\": \"tru", "damaged")]
+    [InlineData("""{"cpu":"\u001b[2J","version":"1","kernels":"0","shapes":[],"row_blocks":[]}""", "made on '?[2J', this is")]
+    public async Task A_cache_that_can_not_be_used_is_one_line_of_warning(string text, string why)
+    {
+        var (model, image) = (Packed(), Image());
+        Write("cache/tuning.json", text);
+        foreach (var args in (string[][])[
+            ["run", model, image], ["compare", model, model, "--image", image], ["eval", model, "--data", Data(("a.png", 0))]])
+        {
+            var result = await RunCached(args);
+            Assert.Equal(CommandLine.Success, result.ExitCode);
+            Assert.StartsWith($"shiftadd: warning: {CacheFile}: tuned choices are not used: {why}", result.Error);
+            Assert.Single(result.Error.TrimEnd().Split('\n'));
+            Assert.DoesNotContain('\u001b', result.Error);
+        }
+        Assert.Equal((await Run("run", model, image)).Output, (await RunCached("run", model, image)).Output);
+        Assert.Contains(why, (await RunCached("doctor")).Succeeded().Output);
+        (await RunCached("tune", model)).Succeeded();
+        (await RunCached("run", model, image)).Succeeded();
+    }
+}

@@ -1,0 +1,106 @@
+using System.Collections.Immutable;
+using ShiftAddVit.Inference;
+using ShiftAddVit.Kernels;
+using ShiftAddVit.Models;
+using ShiftAddVit.Reparameterization;
+using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
+
+namespace ShiftAddVit.Tests.Tuning;
+
+public class TunedChoicesTests
+{
+    const int Batch = 3;
+
+    static readonly KernelRegistry Registry = new(KernelIsa.Avx512Vnni);
+    static readonly VitArchitecture Architecture = TinyModels.Architecture with { ImageSize = 48 };
+
+    public static TheoryData<WeightFormat> Formats => [.. Enum.GetValues<WeightFormat>()];
+
+    static TunedChoices Kernels(VitGraph graph, Func<LinearShape, KernelName> kernel) =>
+        TunedChoices.None with { Kernels = ModelShapes.Of(graph).ToImmutableDictionary(shape => shape, kernel) };
+
+    static TunedChoices RowBlock(VitGraph graph, int threads, int rows) =>
+        TunedChoices.None with { RowBlocks = ImmutableDictionary<RowChain, int>.Empty.Add(RowChain.Of(graph, threads), rows) };
+
+    static TunedChoices Only(LinearShape shape, KernelName name) =>
+        TunedChoices.None with { Kernels = ImmutableDictionary<LinearShape, KernelName>.Empty.Add(shape, name) };
+
+    static float[] Logits(VitGraph graph, TunedChoices tuned, int threads, out string[] kernels)
+    {
+        using var model = CompiledModel.Compile(graph, new() { Registry = Registry, Tuned = tuned });
+        using var session = model.CreateSession(new() { MaxBatch = Batch, Threads = threads });
+        kernels = [.. model.KernelNames];
+        return session.Run(TinyModels.Images(Architecture, Batch), Batch);
+    }
+
+    /// <summary>Each usable kernel in turn, the slowest too, and each row block: the logits keep their bits.</summary>
+    [Theory, MemberData(nameof(Formats))]
+    public void No_choice_changes_a_result(WeightFormat format)
+    {
+        var graph = LinearPass.Apply(TinyModels.Create(Architecture), format).Graph;
+        var expected = Logits(graph, TunedChoices.None, 1, out var untuned);
+        // The patch embedding runs in bytes where the blocks do.
+        var embedding = format == WeightFormat.F32 ? WeightFormat.F32 : WeightFormat.S8;
+        var used = ModelShapes.Of(graph).Where(shape => shape.K != Architecture.PatchInputs || shape.Weights == embedding).ToArray();
+        var most = ModelShapes.Of(graph).Max(shape => Registry.Usable(shape).Count());
+        for (var i = 0; i < most; i++)
+        {
+            KernelName Kernel(LinearShape shape) => Registry.Usable(shape).ElementAt(Math.Min(i, Registry.Usable(shape).Count() - 1)).Name;
+            Assert.Equal(expected, Logits(graph, Kernels(graph, Kernel), 1 + i % 3, out var tuned));
+            Assert.Equal(used.Select(shape => $"{Kernel(shape)}").Order().Distinct(), tuned.Order());
+            if (i == most - 1) Assert.NotEqual(untuned, tuned);
+        }
+        foreach (var rows in RowChain.Of(graph, threads: 2).Candidates)
+            Assert.Equal(expected, Logits(graph, RowBlock(graph, threads: 2, rows), 2, out _));
+    }
+
+    [Theory]
+    [InlineData(197, 1, 99)]
+    [InlineData(197, 2, 99)]
+    [InlineData(197, 3, 66)]
+    [InlineData(197, 4, 50)]
+    [InlineData(197, 1024, 12)]
+    [InlineData(577, 1, 97)]
+    [InlineData(577, 2, 97)]
+    [InlineData(10, 1, 12)]
+    [InlineData(65536, 7, 99)]
+    public void Threads_get_equal_blocks_unless_tuned(int tokens, int threads, int rows)
+    {
+        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, threads);
+        Assert.Equal(rows, TunedChoices.None.RowBlock(chain));
+        Assert.Contains(rows, chain.Candidates);
+        Assert.Equal(chain.Candidates.Distinct(), chain.Candidates);
+    }
+
+    [Fact]
+    public void A_row_block_is_what_a_session_runs_with()
+    {
+        var graph = LinearPass.Apply(TinyModels.Create(Architecture), WeightFormat.P4).Graph;
+        using var model = CompiledModel.Compile(graph, new() { Registry = Registry, Tuned = RowBlock(graph, threads: 2, 99) });
+        Assert.Equal((37, 99), (model.RowBlock(threads: 1), model.RowBlock(threads: 2)));
+    }
+
+    [Fact]
+    public void A_kernel_that_may_not_run_here_is_passed_over()
+    {
+        var shape = new LinearShape(WeightFormat.P4, 24, 20, 60);
+        KernelName[] names =
+        [
+            new(Operation.MatShift, NumberType.U8, NumberType.P4, NumberType.I32, 7, 7, KernelIsa.Vector128), // unknown
+            Registry.Usable(shape).First(kernel => kernel.Name.Isa > KernelIsa.Vector128).Name, // capped
+            Registry.Usable(shape with { Weights = WeightFormat.S8 }).Last().Name, // of another operation
+        ];
+        var capped = new KernelRegistry(KernelIsa.Vector128);
+        foreach (var name in names) Assert.Same(capped.Linear(shape), Only(shape, name).Kernel(capped, shape));
+        Assert.NotSame(capped.Linear(shape), Only(shape, Registry.Usable(shape).Last().Name).Kernel(capped, shape));
+    }
+
+    [Fact]
+    public void A_forced_kernel_goes_before_a_tuned_one()
+    {
+        var shape = new LinearShape(WeightFormat.P4, 24, 20, 60);
+        var forced = new KernelRegistry(KernelIsa.Avx512Vnni, $"{Registry.Usable(shape).Last().Name}");
+        Assert.Equal(Registry.Usable(shape).Last().Name, Only(shape, Registry.Usable(shape).First().Name).Kernel(forced, shape).Name);
+    }
+}
