@@ -93,7 +93,8 @@ sealed class LookUpTileEmitter(TileKey key) : TileEmitter(key)
     protected override void Finish()
     {
         Code.vpbroadcastd(zmm4, Constant<int>(__dword_ptr, [0xFFFF]));
-        Code.vpbroadcastd(zmm5, Constant<int>(__dword_ptr, [(Key.Length + StepTerms - 1) / StepTerms * StepTerms * Bias]));
+        var terms = (Key.Length + StepTerms - 1) / StepTerms * StepTerms;
+        Code.vpbroadcastd(zmm5, Constant<int>(__dword_ptr, [terms * Bias]));
         for (var row = 0; row < Key.Rows; row++)
         {
             for (var vector = 0; vector < Key.Vectors; vector++)
@@ -103,11 +104,18 @@ sealed class LookUpTileEmitter(TileKey key) : TileEmitter(key)
                 JoinPlanes(OddSum(row, vector, 0), OddSum(row, vector, 1), zmm1, zmm3);
                 AddLanes();
                 Code.vpsubd(zmm0, zmm0, zmm5);
-                if (Key.Kind == TileKind.LookUpAdd) Code.vpaddd(Key.Masked ? (vector == 0 ? zmm0.k1 : zmm0.k2) : zmm0, zmm0, __zmmword_ptr[rax + vector * VectorBytes]);
+                if (Key.Kind == TileKind.LookUpAdd) AddStored(vector);
                 Store(vector, zmm0);
             }
             NextOutputRow();
         }
+    }
+
+    /// <summary>Under the mask of the store, so that nothing beyond the output is read.</summary>
+    void AddStored(int vector)
+    {
+        var masked = vector == 0 ? zmm0.k1 : zmm0.k2;
+        Code.vpaddd(Key.Masked ? masked : zmm0, zmm0, __zmmword_ptr[rax + vector * VectorBytes]);
     }
 
     void SeparateEven(AssemblerRegisterZMM sum, AssemblerRegisterZMM odd)
