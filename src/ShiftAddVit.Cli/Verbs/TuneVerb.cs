@@ -31,7 +31,7 @@ static class TuneVerb
             var cache = Cache(registry, out var reason);
             cache?.RequireWritable();
             var graph = options.Open(parsed, path).Graph;
-            int[] teams = [.. (parsed.GetValue(threads) ?? [1, Knobs.Threads]).Distinct()];
+            int[] teams = [.. (parsed.GetValue(threads) is { Length: > 0 } given ? given : [1, Knobs.Threads]).Distinct()];
             using var progress = new ProgressLine(console, "choices", Tuner.Choices(graph, teams.Length));
             var tuner = new Tuner(registry, TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? DefaultSeconds));
             var found = tuner.Tune(graph, teams, progress, cancellation);
