@@ -72,9 +72,9 @@ JsonObject Against(string folder, (string Model, string Linear) form, string sec
     string[] kinds = ["", "_int8_dynamic", "_int8_qdq"];
     var files = kinds.SelectMany(kind => (string[])["--against", Path.Combine(folder, $"{model}{kind}.onnx")]);
     var bench = Json(shiftadd, ["bench", packed, "--batch", "1,8", "--threads", "1,2", "--seconds", seconds, "--json", .. files]);
-    var fields = bench["results"]!.AsArray().SelectMany(row => row!.AsObject()).Select(field => field.Value!);
-    foreach (var number in fields.Where(value => value.GetValueKind() == JsonValueKind.Number).ToArray())
-        number.ReplaceWith(Math.Round(number.GetValue<double>(), 4));
+    foreach (var row in bench["results"]!.AsArray().Select(row => row!.AsObject()))
+        foreach (var (name, value) in row.ToArray())
+            if (value!.GetValueKind() == JsonValueKind.Number) row[name] = Math.Round(value.GetValue<double>(), 4);
     Console.Error.WriteLine($"{model} {linear}");
     return new()
     {

@@ -15,35 +15,37 @@ static class AgainstTables
     /// <summary>A row for each form of a model, a column for each combination: our time, and what the baselines take in ours.</summary>
     public static string Ratios() => Tables(
         " | batch 1, 1 thread | batch 1, 2 threads | batch 8, 1 thread | batch 8, 2 threads |\n|---|---|---|---|---|---|\n",
-        row => [string.Concat(Combinations(row).Select(c => $" {Ms(c.Ours)}: {Times(c.Float)}, {Times(Faster(c.Dynamic, c.Qdq))} |"))]);
+        (row, disturbed) => [string.Concat(Combinations(row).Select(c => disturbed && IsShared(c.Ours)
+            ? " - |" : $" {Ms(c.Ours)}: {Times(c.Float)}, {Times(Faster(c.Dynamic, c.Qdq))} |"))]);
 
     /// <summary>A row for each form and combination: the time of each engine, and in brackets the largest difference of its logits to ours.</summary>
     public static string Details() => Tables(
         " | batch | threads | shiftadd | float32 | int8 dynamic | int8 QDQ |\n|---|---|---|---|---|---|---|---|\n",
-        row => Combinations(row).Select(c =>
+        (row, disturbed) => Combinations(row).Where(c => !(disturbed && IsShared(c.Ours))).Select(c =>
             $" {c.Ours["batch"]} | {c.Ours["threads"]} | {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
 
-    static string Tables(string header, Func<JsonNode, IEnumerable<string>> rows)
+    static string Tables(string header, Func<JsonNode, bool, IEnumerable<string>> rows)
     {
         var text = new StringBuilder();
         foreach (var result in RepositoryFiles.Results("against-onnxruntime.json"))
         {
+            var disturbed = result["load"]?.GetValue<double>() >= MaxLoad;
+            var remark = disturbed ? $" **Provisional: other work kept the machine busy (load {result["load"]}); two threads are left out.**" : "";
             text.Append(CultureInfo.InvariantCulture, $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}, ");
-            text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.{Remark(result)}\n\n| model | linear layers{header}");
+            text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.{remark}\n\n| model | linear layers{header}");
             foreach (var row in result["rows"]!.AsArray())
-                foreach (var cells in rows(row!))
+                foreach (var cells in rows(row!, disturbed))
                     text.Append(CultureInfo.InvariantCulture, $"| {Names[$"{row!["model"]}"]} | {row["linear"]} |{cells}\n");
         }
         return text.ToString();
     }
 
-    /// <summary>What a reader must know of a measurement that other work disturbed.</summary>
-    static string Remark(JsonNode result) => result["load"]?.GetValue<double>() >= MaxLoad
-        ? $" **Provisional: other work kept the machine busy (load {result["load"]}), which distorts the rows of two threads most.**" : "";
-
     /// <summary>The engines of each combination, in the order in which Measure.cs names the files.</summary>
     static IEnumerable<(JsonNode Ours, JsonNode Float, JsonNode Dynamic, JsonNode Qdq)> Combinations(JsonNode row) =>
         row["results"]!.AsArray().Chunk(4).Select(engines => (engines[0]!, engines[1]!, engines[2]!, engines[3]!));
+
+    /// <summary>Whether the threads of an engine wait for each other: work elsewhere on the machine then distorts its ratio to others.</summary>
+    static bool IsShared(JsonNode engine) => engine["threads"]!.GetValue<int>() > 1;
 
     static double Ratio(JsonNode engine) => engine["ratio"]!.GetValue<double>();
 
