@@ -106,7 +106,10 @@ sealed unsafe class AttentionOps(KernelIsa widest)
         for (; i < length; i += T.Count) (T.Load(x + i) * reciprocal).StoreQuantized(q + i);
     }
 
-    /// <summary>Maxima of all rows, then their steps.</summary>
+    /// <summary>
+    /// Maxima of all rows, then their steps. Padding becomes the step whose entry is 0, here and not beside the look-up, which would have to
+    /// wait for it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Steps<T>(in SoftmaxOperands o) where T : struct, IFloatLanes<T>
     {
@@ -115,6 +118,7 @@ sealed unsafe class AttentionOps(KernelIsa widest)
         for (var row = 0; row < o.Rows; row++)
         {
             var p = o.Probabilities + row * Padded(o.Keys);
+            new Span<byte>(p + Padded(o.Keys) - ProbabilityPadding, ProbabilityPadding).Fill(ExponentialTable.Length - 1);
             StepsBelow(T.Create(maxima[row]), o.Scores + row * o.ScoreStride, o.KeyScales, T.Create(o.Factors[row]), o.Keys, p);
         }
     }
@@ -148,16 +152,11 @@ sealed unsafe class AttentionOps(KernelIsa widest)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static T Step<T>(T max, int* acc, float* sk, T factor) where T : struct, IFloatLanes<T> => (max - T.LoadInt32(acc) * T.Load(sk)) * factor;
 
-    /// <summary>Padding first becomes the step whose entry is 0.</summary>
     void LookUp(in SoftmaxOperands o)
     {
         var padded = Padded(o.Keys);
         for (var row = 0; row < o.Rows; row++)
-        {
-            var p = o.Probabilities + row * padded;
-            new Span<byte>(p + o.Keys, padded - o.Keys).Fill(ExponentialTable.Length - 1);
-            o.Factors[row] = 1f / ByteTable.LookUp(p, padded, ExponentialTable.Values, widest);
-        }
+            o.Factors[row] = 1f / ByteTable.LookUp(o.Probabilities + row * padded, padded, ExponentialTable.Values, widest);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

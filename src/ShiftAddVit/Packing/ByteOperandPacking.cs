@@ -97,10 +97,17 @@ static unsafe class ByteOperandPacking
             target[(nint)(i / group) * format.Nr * group + i % group] = i < k ? (byte)(source[i * stride] - ZeroPoint) : (byte)0;
     }
 
-    /// <summary>Subtracting 128 inverts the highest bit.</summary>
+    /// <summary>Two quads at a time; subtracting 128 inverts the highest bit.</summary>
     static void CopyQuads(byte* source, int k, byte* target, nint step)
     {
-        for (var i = 0; i < k; i += Quad, target += step) *(uint*)target = *(uint*)(source + i) ^ 0x80808080;
+        var i = 0;
+        for (; i <= k - 2 * Quad; i += 2 * Quad, target += 2 * step)
+        {
+            var quads = *(ulong*)(source + i) ^ 0x8080808080808080;
+            *(uint*)target = (uint)quads;
+            *(uint*)(target + step) = (uint)(quads >> 32);
+        }
+        if (i < k) *(uint*)target = *(uint*)(source + i) ^ 0x80808080;
     }
 
     /// <summary>16 columns: the bytes of four rows, one beside the other.</summary>

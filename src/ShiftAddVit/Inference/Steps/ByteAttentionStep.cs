@@ -53,7 +53,10 @@ sealed unsafe class ByteAttentionStep : Step
 
     long ChannelBytes => Align((long)Architecture.HeadSize * sizeof(float));
 
-    long ScoreBytes => Align((long)QueriesPerBlock * Architecture.Tokens * sizeof(int));
+    /// <summary>N rounded up to whole cache lines, so that no vector of a row lies on two.</summary>
+    int ScoreStride => (int)Align((long)Architecture.Tokens * sizeof(int)) / sizeof(int);
+
+    long ScoreBytes => Align((long)QueriesPerBlock * ScoreStride * sizeof(int));
 
     long ProbabilityBytes => Align((long)QueriesPerBlock * PaddedTokens);
 
@@ -90,7 +93,7 @@ sealed unsafe class ByteAttentionStep : Step
         Kernel.Run(new IntegerOperands
         {
             M = count, N = n, K = d, Activations = _heads.Queries(o.Image, o.Head) + (long)first * c, ActivationStride = c,
-            Weights = _heads.Keys(o.Image, o.Head), Output = o.Scores, OutputStride = n, Scratch = o.Rest,
+            Weights = _heads.Keys(o.Image, o.Head), Output = o.Scores, OutputStride = ScoreStride, Scratch = o.Rest,
         });
         TimeBudget.Enter(Work.Softmax);
         var queryScales = _heads.QueryScales(o.Image, o.Head) + first;
@@ -100,7 +103,7 @@ sealed unsafe class ByteAttentionStep : Step
         for (var i = 0; i < count; i++) factors[i] = queryScales[i] * steps;
         _ops.Softmax(new()
         {
-            Rows = count, Keys = n, Scores = o.Scores, ScoreStride = n, KeyScales = keyScales, Factors = factors, Probabilities = o.Probabilities,
+            Rows = count, Keys = n, Scores = o.Scores, ScoreStride = ScoreStride, KeyScales = keyScales, Factors = factors, Probabilities = o.Probabilities,
         });
         TimeBudget.Enter(Work.Values);
         Kernel.Run(new IntegerOperands

@@ -25,8 +25,8 @@ sealed unsafe class ByteHeads
         _queries = arena.Plan<byte>(rows * a.Width);
         _keys = arena.Plan<byte>(heads * _keyBytes);
         _values = arena.Plan<float>(rows * a.Width);
-        _queryScales = arena.Plan<float>(rows * a.Heads);
-        _keyScales = arena.Plan<float>(rows * a.Heads);
+        _queryScales = arena.Plan<float>(heads * ScaleStride);
+        _keyScales = arena.Plan<float>(heads * ScaleStride);
     }
 
     /// <summary>The kernel of both products.</summary>
@@ -37,6 +37,9 @@ sealed unsafe class ByteHeads
     int Tokens => Architecture.Tokens;
 
     int Width => Architecture.Width;
+
+    /// <summary>N rounded up to whole cache lines.</summary>
+    int ScaleStride => (int)AlignedBuffer.Align((long)Tokens * sizeof(float)) / sizeof(float);
 
     /// <summary>q [N,D] of an image's head, rows C apart.</summary>
     public byte* Queries(int image, int head) =>
@@ -96,9 +99,9 @@ sealed unsafe class ByteHeads
     void Quantize(float* x, int rows, byte* q, float* scales) => _context.Model.Registry.Attention.QuantizeHeads(new()
     {
         Rows = rows, Heads = Architecture.Heads, HeadSize = Architecture.HeadSize,
-        X = x, XStride = 3 * Width, Q = q, QStride = Width, Scales = scales, ScaleStride = Tokens,
+        X = x, XStride = 3 * Width, Q = q, QStride = Width, Scales = scales, ScaleStride = ScaleStride,
     });
 
     float* Scales(Region region, int image, int head) =>
-        _context.Arena.Pointer<float>(region) + ((long)image * Architecture.Heads + head) * Tokens;
+        _context.Arena.Pointer<float>(region) + ((long)image * Architecture.Heads + head) * ScaleStride;
 }
