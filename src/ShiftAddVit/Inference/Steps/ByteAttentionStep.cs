@@ -11,7 +11,7 @@ namespace ShiftAddVit.Inference.Steps;
 sealed unsafe class ByteAttentionStep : Step
 {
     /// <summary>Queries at a time: their scores stay in the first-level cache.</summary>
-    const int QueriesPerBlock = 24;
+    const int QueriesPerBlock = 99;
 
     /// <summary>Parts a thread gets on average, so that uneven ones even out.</summary>
     const int PartsPerThread = 4;
