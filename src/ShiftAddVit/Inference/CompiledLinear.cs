@@ -76,14 +76,14 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
     public void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
     {
-        if (_kernel is not IntegerKernel integer)
+        if (!IsInteger)
         {
             ApplyFloat((FloatKernel)_kernel, x, m, output, outputStride, epilogue, scratch);
             return;
         }
         TimeBudget.Enter(_product == Work.Embedding ? Work.Patches : Work.Quantize);
         _blocks.Quantize(x, m, Inputs, scratch, Scales(m, scratch));
-        ApplyInteger(integer, m, output, outputStride, epilogue, scratch);
+        ApplyInteger(m, output, outputStride, epilogue, scratch);
     }
 
     /// <summary>As <see cref="Apply"/>, of the normed rows.</summary>
@@ -98,20 +98,35 @@ sealed unsafe class CompiledLinear : IDisposable
     public void ApplyNormed(
         float* x, CompiledNorm norm, int m, float* output, nint outputStride, Epilogue epilogue, float* normed, byte* scratch)
     {
-        TimeBudget.Enter(Work.Norm);
-        var gamma = (float*)norm.Gamma.Pointer;
-        var beta = (float*)norm.Beta.Pointer;
-        if (_kernel is not IntegerKernel integer)
-        {
-            for (var row = 0; row < m; row++)
-                _rows.LayerNorm(x + (long)row * Inputs, gamma, beta, norm.Epsilon, Inputs, normed + (long)row * Inputs);
-            ApplyFloat((FloatKernel)_kernel, normed, m, output, outputStride, epilogue, scratch);
-            return;
-        }
-        var operands = new NormOperands { Length = Inputs, Gamma = gamma, Beta = beta, Epsilon = norm.Epsilon };
-        _blocks.LayerNormQuantize(x, m, operands, normed, scratch, Scales(m, scratch));
-        ApplyInteger(integer, m, output, outputStride, epilogue, scratch);
+        Normalize(x, norm, m, normed, scratch);
+        if (IsInteger) ApplyInteger(m, output, outputStride, epilogue, scratch);
+        else ApplyFloat((FloatKernel)_kernel, normed, m, output, outputStride, epilogue, scratch);
     }
+
+    /// <summary>The first half of <see cref="ApplyNormed"/>, which serves all parts of a layer: norms and, where the kernel takes integers, quantises.</summary>
+    public void Normalize(float* x, CompiledNorm norm, int m, float* normed, byte* scratch)
+    {
+        TimeBudget.Enter(Work.Norm);
+        var (gamma, beta) = ((nint)norm.Gamma.Pointer, (nint)norm.Beta.Pointer);
+        var operands = new NormOperands { Length = Inputs, Gamma = (float*)gamma, Beta = (float*)beta, Epsilon = norm.Epsilon };
+        if (IsInteger) _blocks.LayerNormQuantize(x, m, operands, normed, scratch, Scales(m, scratch));
+        else
+            for (var row = 0; row < m; row++)
+                _rows.LayerNorm(x + (long)row * Inputs, operands.Gamma, operands.Beta, norm.Epsilon, Inputs, normed + (long)row * Inputs);
+    }
+
+    /// <summary>The second half, for integer kernels: the outputs of rows that <see cref="Normalize"/> left in the scratch.</summary>
+    /// <param name="prepared">How many rows it left there.</param>
+    /// <param name="m">How many of them are multiplied, from the first on.</param>
+    /// <param name="output">[M,N], for <see cref="Epilogue.Store"/>.</param>
+    /// <param name="stride">Elements from one row of the output to the next.</param>
+    /// <param name="scratch">The same scratch.</param>
+    public void Store(int prepared, int m, float* output, nint stride, byte* scratch) =>
+        Multiply(prepared, m, output, stride, Epilogue.Store, default, scratch);
+
+    /// <summary>As <see cref="Store"/>, each head quantised on its own.</summary>
+    public void QuantizeHeads(int prepared, int m, byte* output, nint stride, in HeadScales heads, byte* scratch) =>
+        Multiply(prepared, m, (float*)output, stride, Epilogue.QuantizeHeads, heads, scratch);
 
     public void Dispose()
     {
@@ -123,17 +138,21 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>The scales of the quantised rows, which begin the scratch.</summary>
     float* Scales(int m, byte* scratch) => (float*)(scratch + Align((long)m * Inputs));
 
-    void ApplyInteger(IntegerKernel kernel, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
+    void ApplyInteger(int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch) =>
+        Multiply(m, m, output, outputStride, epilogue, default, scratch);
+
+    void Multiply(int prepared, int m, float* output, nint stride, Epilogue epilogue, in HeadScales heads, byte* scratch)
     {
         TimeBudget.Enter(_product);
-        var scales = Scales(m, scratch);
+        var scales = Scales(prepared, scratch);
         var operands = new LinearOperands
         {
             M = m, N = Outputs, K = Inputs, Activations = scratch, ActivationStride = Inputs, RowScales = scales,
             Weights = Weights, ColumnScales = (float*)_scales!.Pointer + _first, Bias = (float*)_bias.Pointer + _first,
-            Output = output, OutputStride = outputStride, Epilogue = epilogue, Scratch = (byte*)scales + Align((long)m * sizeof(float)),
+            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads,
+            Scratch = (byte*)scales + Align((long)prepared * sizeof(float)),
         };
-        kernel.Run(operands, _rows);
+        ((IntegerKernel)_kernel).Run(operands, _rows);
     }
 
     byte* Weights => _weights.Pointer + _first / _kernel.Packing.Nr * _kernel.Packing.PanelBytes(Inputs);

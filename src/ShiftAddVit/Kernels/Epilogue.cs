@@ -14,4 +14,7 @@ enum Epilogue
 
     /// <summary>out += y.</summary>
     AddResidual,
+
+    /// <summary>Each head of y quantised on its own, as <see cref="RowOps.Quantize"/>: out are bytes, with a scale for each row and head.</summary>
+    QuantizeHeads,
 }

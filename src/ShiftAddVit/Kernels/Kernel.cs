@@ -51,12 +51,21 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
         {
             var acc = accumulators + (long)m * o.N;
             var output = o.Output + m * o.OutputStride;
-            var y = o.Epilogue == Epilogue.AddResidual ? (float*)acc : output;
+            var inPlace = o.Epilogue is Epilogue.AddResidual or Epilogue.QuantizeHeads;
+            var y = inPlace ? (float*)acc : output;
             rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
             if (o.Epilogue == Epilogue.Gelu) rows.Gelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.TableGelu) rows.TableGelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.AddResidual) rows.Add(y, o.N, output);
+            else if (o.Epilogue == Epilogue.QuantizeHeads) QuantizeHeads(o, m, y, rows);
         }
+    }
+
+    static unsafe void QuantizeHeads(in LinearOperands o, int m, float* y, RowOps rows)
+    {
+        var output = (byte*)o.Output + m * o.OutputStride;
+        var d = o.Heads.HeadSize;
+        for (var h = 0; h < o.N / d; h++) o.Heads.Scales[m + h * o.Heads.Stride] = rows.Quantize(y + h * d, d, output + h * d);
     }
 }
 
@@ -131,13 +140,27 @@ unsafe struct LinearOperands
     /// <summary>[N].</summary>
     public required float* Bias;
 
-    /// <summary>[M,N]; read as well by <see cref="Epilogue.AddResidual"/>.</summary>
+    /// <summary>[M,N]; read as well by <see cref="Epilogue.AddResidual"/>. Bytes for <see cref="Epilogue.QuantizeHeads"/>.</summary>
     public required float* Output;
     public required nint OutputStride;
     public required Epilogue Epilogue;
 
+    /// <summary>For <see cref="Epilogue.QuantizeHeads"/>.</summary>
+    public HeadScales Heads;
+
     /// <summary><see cref="IntegerKernel.ScratchBytes(int, int, int)"/> bytes.</summary>
     public required byte* Scratch;
+}
+
+/// <summary>Where the scales of quantised heads go.</summary>
+unsafe struct HeadScales
+{
+    /// <summary>D, which divides N.</summary>
+    public required int HeadSize;
+
+    /// <summary>s of row m and head h at m + h * Stride.</summary>
+    public required float* Scales;
+    public required nint Stride;
 }
 
 /// <summary>As <see cref="IntegerOperands"/>.</summary>

@@ -75,7 +75,8 @@ sealed unsafe class ByteHeads
             rows = Math.Min(end - first, Tokens - token);
             var asking = prefixOnly ? Math.Clamp(Architecture.PrefixTokens - token, 0, rows) : rows;
             KeepQueries(qkv, image, token, asking);
-            KeepKeys(qkv + Width, image, token, rows, scratch);
+            Quantize(qkv + Width, rows, scratch, KeyScales(image, 0) + token);
+            PackKeys(image, token, rows, scratch);
             KeepValues(qkv + 2 * Width, image, token, rows);
         }
     }
@@ -83,9 +84,15 @@ sealed unsafe class ByteHeads
     void KeepQueries(float* queries, int image, int token, int rows) =>
         Quantize(queries, rows, Queries(image, 0) + (long)token * Width, QueryScales(image, 0) + token);
 
-    void KeepKeys(float* keys, int image, int token, int rows, byte* quantised)
+    /// <summary>Where the scales of an image's queries go, from a token on.</summary>
+    public HeadScales ScalesOfQueries(int image, int token) => ScalesAt(QueryScales(image, 0) + token);
+
+    /// <summary>Where the scales of an image's keys go, from a token on.</summary>
+    public HeadScales ScalesOfKeys(int image, int token) => ScalesAt(KeyScales(image, 0) + token);
+
+    /// <summary>Takes over quantised keys [rows,C] of an image, from a token on.</summary>
+    public void PackKeys(int image, int token, int rows, byte* quantised)
     {
-        Quantize(keys, rows, quantised, KeyScales(image, 0) + token);
         for (var head = 0; head < Architecture.Heads; head++)
             Kernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
     }
@@ -101,6 +108,8 @@ sealed unsafe class ByteHeads
         Rows = rows, Heads = Architecture.Heads, HeadSize = Architecture.HeadSize,
         X = x, XStride = 3 * Width, Q = q, QStride = Width, Scales = scales, ScaleStride = ScaleStride,
     });
+
+    HeadScales ScalesAt(float* scales) => new() { HeadSize = Architecture.HeadSize, Scales = scales, Stride = ScaleStride };
 
     float* Scales(Region region, int image, int head) =>
         _context.Arena.Pointer<float>(region) + ((long)image * Architecture.Heads + head) * ScaleStride;

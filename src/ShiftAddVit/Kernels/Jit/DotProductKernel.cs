@@ -33,8 +33,6 @@ sealed unsafe class DotProductKernel : IntegerKernel
 
     public override bool CanRun => Missing is null;
 
-    public override long ScratchBytes(int m, int n, int k) => 0;
-
     public override void Run(in IntegerOperands o)
     {
         var arguments = new DotProductArguments
@@ -45,19 +43,32 @@ sealed unsafe class DotProductKernel : IntegerKernel
         Run(o.M, o.N, o.K, arguments, null);
     }
 
-    /// <summary>Gelu by its exact formula is left to the row operations, once the rows are complete.</summary>
+    /// <summary>
+    /// Gelu by its exact formula is left to the row operations, once the rows are complete; so are heads that are not a panel each.
+    /// </summary>
     public override void Run(in LinearOperands o, RowOps rows)
     {
+        if (o.Epilogue == Epilogue.QuantizeHeads && !Quantizes(o))
+        {
+            base.Run(o, rows);
+            return;
+        }
         var arguments = new DotProductArguments
         {
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
-            Output = o.Output, OutputStride = o.OutputStride * sizeof(float),
-            RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias, Table = GeluTable.Pointer,
+            Output = o.Output, OutputStride = o.OutputStride * ElementBytes(o.Epilogue),
+            RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias,
+            Table = o.Epilogue == Epilogue.QuantizeHeads ? HeadConstants.Pointer : GeluTable.Pointer,
+            HeadScales = o.Heads.Scales, HeadScaleStep = o.Heads.Stride * sizeof(float),
         };
         Run(o.M, o.N, o.K, arguments, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue);
         if (o.Epilogue != Epilogue.Gelu) return;
         for (var m = 0; m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
     }
+
+    bool Quantizes(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr;
+
+    static int ElementBytes(Epilogue? epilogue) => epilogue == Epilogue.QuantizeHeads ? sizeof(byte) : sizeof(float);
 
     /// <summary>The whole panels, then what is left of N.</summary>
     /// <param name="m">M.</param>
@@ -92,6 +103,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         start.Activations += rows * start.ActivationStride;
         start.Output = (byte*)start.Output + rows * start.OutputStride;
         start.RowScales += rows;
+        start.HeadScales += rows;
         RunTiles(1, count, key with { Rows = rest, Pipelined = false }, start);
     }
 
@@ -101,7 +113,8 @@ sealed unsafe class DotProductKernel : IntegerKernel
         (arguments.SumTiles, arguments.EpilogueTiles) = (tiles, tiles);
         arguments.FirstActivations = arguments.Activations;
         arguments.FirstRowScales = arguments.RowScales;
-        arguments.OutputStep = Tile.Nr * sizeof(float) - tiles * key.Rows * arguments.OutputStride;
+        arguments.OutputStep = Tile.Nr * ElementBytes(key.Epilogue) - tiles * key.Rows * arguments.OutputStride;
+        arguments.HeadScaleStep -= tiles * key.Rows * sizeof(float);
         arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
         Find(key)(&arguments);
     }

@@ -56,7 +56,7 @@ unsafe struct DotProductArguments
     /// <summary>A panel: the starts of its accumulators, then its weights.</summary>
     public byte* Panel;
 
-    /// <summary>acc or out, the first row of the tile; elements of 4 bytes either way.</summary>
+    /// <summary>acc or out, the first row of the tile.</summary>
     public void* Output;
     public nint OutputStride;
 
@@ -91,8 +91,12 @@ unsafe struct DotProductArguments
     /// <summary>Of the panel.</summary>
     public float* Bias;
 
-    /// <summary><see cref="GeluTable.Pointer"/>.</summary>
+    /// <summary><see cref="GeluTable.Pointer"/> or <see cref="HeadConstants.Pointer"/>.</summary>
     public float* Table;
+
+    /// <summary>Scales of quantised heads, the first row of the tile; from below its last row to the first of the next panel.</summary>
+    public float* HeadScales;
+    public nint HeadScaleStep;
 
     /// <summary>Weights to be fetched into a nearer cache, and where the last ones end.</summary>
     public byte* Ahead;

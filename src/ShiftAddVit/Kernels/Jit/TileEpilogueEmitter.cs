@@ -33,10 +33,13 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         for (var i = 0; i < key.Rows; i++)
         {
             for (var j = 0; j < key.Vectors; j++) Finish(i, j, firstAccumulator + i * key.Vectors + j);
+            if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, firstAccumulator + i * key.Vectors);
             code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
         }
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), r9);
         if (IsLinear) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowScales)), key.Rows * sizeof(float));
+        if (key.Epilogue == Epilogue.QuantizeHeads)
+            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.HeadScales)), key.Rows * sizeof(float));
     }
 
     /// <summary>Moves the arguments to the next panel, after its last tile.</summary>
@@ -49,6 +52,11 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstRowScales), nameof(DotProductArguments.RowScales));
         code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStep)));
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), rax);
+        if (key.Epilogue == Epilogue.QuantizeHeads)
+        {
+            code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.HeadScaleStep)));
+            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.HeadScales)), rax);
+        }
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.ColumnScales)), tile.Nr * sizeof(float));
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Bias)), tile.Nr * sizeof(float));
         DotProductEmitter.Land(code, ref below);
@@ -70,6 +78,7 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
             vectors.Load(First, output, tail);
             vectors.Do(Isa.Add, accumulators, accumulators, First);
         }
+        if (key.Epilogue == Epilogue.QuantizeHeads) return;
         if (tail) vectors.StoreTail(output, accumulators, free: First);
         else vectors.Store(output, accumulators);
     }

@@ -1,0 +1,85 @@
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace ShiftAddVit.Kernels.Jit;
+
+/// <summary>
+/// Writes a row of a tile that is a head, 64 outputs in four zmm, as <see cref="RowOps.Quantize"/> would: the largest magnitude is found
+/// across the lanes, the division done once. r9 points at the row of bytes; rcx and zmm0 to zmm3 are free.
+/// </summary>
+sealed class HeadQuantizationEmitter(Assembler code, VectorAssembler vectors)
+{
+    /// <summary>Whether a row of a tile has the form that is written.</summary>
+    public static bool Fits(DotProductTile tile) => tile is { Isa.Name: KernelIsa.Avx512Vnni, Vectors: 4 };
+
+    /// <summary>Quantises row <paramref name="row"/>, whose first vector of y is <paramref name="y"/>.</summary>
+    public void Emit(int row, int y)
+    {
+        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Table)));
+        Magnitude(y);
+        Divide();
+        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.HeadScales)));
+        code.vmovss(__dword_ptr[rcx + row * sizeof(float)], xmm2);
+        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Table)));
+        code.vbroadcastss(zmm1, xmm1);
+        for (var j = 0; j < 4; j++)
+        {
+            vectors.Do(vectors.Isa.Multiply, y + j, y + j, 1);
+            vectors.Do(Code.EVEX_Vcvtps2dq_zmm_k1z_zmmm512b32_er, y + j, y + j);
+        }
+        Pack(y);
+    }
+
+    /// <summary>max |y| in the lowest lane of zmm0.</summary>
+    void Magnitude(int y)
+    {
+        vectors.Do(vectors.Isa.And, 0, y, Constant(HeadConstants.MagnitudeIndex));
+        for (var j = 1; j < 4; j++)
+        {
+            vectors.Do(vectors.Isa.And, 1, y + j, Constant(HeadConstants.MagnitudeIndex));
+            vectors.Do(vectors.Isa.Max, 0, 0, 1);
+        }
+        code.vextractf64x4(ymm1, zmm0, 1);
+        code.vmaxps(ymm0, ymm0, ymm1);
+        code.vextractf128(xmm1, ymm0, 1);
+        code.vmaxps(xmm0, xmm0, xmm1);
+        code.vpermilps(xmm1, xmm0, 0b01_00_11_10);
+        code.vmaxps(xmm0, xmm0, xmm1);
+        code.vpermilps(xmm1, xmm0, 0b10_11_00_01);
+        code.vmaxps(xmm0, xmm0, xmm1);
+    }
+
+    /// <summary>127 / max to xmm1 and max / 127 to xmm2; 0 and 1 where max is negligible.</summary>
+    void Divide()
+    {
+        code.vmovss(xmm1, Scalar(HeadConstants.LevelsIndex));
+        code.vdivss(xmm1, xmm1, xmm0);
+        code.vdivss(xmm2, xmm0, Scalar(HeadConstants.LevelsIndex));
+        code.vcmpltss(k2, xmm0, Scalar(HeadConstants.NegligibleIndex));
+        LoadWhereNegligible(Register.XMM1, HeadConstants.ZeroIndex);
+        LoadWhereNegligible(Register.XMM2, HeadConstants.OneIndex);
+    }
+
+    void LoadWhereNegligible(Register to, int index)
+    {
+        var load = Instruction.Create(Code.EVEX_Vmovss_xmm_k1z_m32, to, Constant(index));
+        load.OpMask = Register.K2;
+        code.AddInstruction(load);
+    }
+
+    /// <summary>Packing works in quarters of 128 bits, which are then put in order; an inverted highest bit adds 128.</summary>
+    void Pack(int y)
+    {
+        vectors.Do(Code.EVEX_Vpackssdw_zmm_k1z_zmm_zmmm512b32, 0, y, y + 1);
+        vectors.Do(Code.EVEX_Vpackssdw_zmm_k1z_zmm_zmmm512b32, 2, y + 2, y + 3);
+        vectors.Do(Code.EVEX_Vpacksswb_zmm_k1z_zmm_zmmm512, 0, 0, 2);
+        vectors.Load(3, Constant(HeadConstants.OrderIndex));
+        vectors.Do(Code.EVEX_Vpermd_zmm_k1z_zmm_zmmm512b32, 0, 3, 0);
+        vectors.Do(Code.EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32, 0, 0, Constant(HeadConstants.SignsIndex));
+        vectors.Store(VectorAssembler.At(r9, 0), 0);
+    }
+
+    static MemoryOperand Constant(int index) => VectorAssembler.At(Register.RCX, index * sizeof(float));
+
+    static AssemblerMemoryOperand Scalar(int index) => __dword_ptr[rcx + index * sizeof(float)];
+}
