@@ -29,7 +29,13 @@ sealed record TopResult(int ClassIndex, string ClassName, float Probability, flo
 
 sealed record EvalResult(double Top1, double Top5, int Images, double ImagesPerSecond);
 
-sealed record BenchResult(BenchRow[] Results);
+sealed record BenchResult(BenchRow[] Results)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public BudgetRow[]? Budget { get; init; }
+}
+
+/// <summary>What a call spends on one kind of work, in milliseconds and as a share of the call.</summary>
+sealed record BudgetRow(string Work, double Ms, double Share);
 
 /// <summary>What follows the number of calls is of an engine beside ours: its time over ours, and how far its logits are from ours.</summary>
 sealed record BenchRow(

@@ -14,6 +14,9 @@ sealed class BenchVerb
     const int MaxBatch = 1024;
     const int DefaultSeconds = 3;
 
+    /// <summary>Calls of which the fastest shows where its time went.</summary>
+    const int BudgetCalls = 100;
+
     readonly CommandConsole _console;
     readonly ModelOptions _options = new();
     readonly Argument<string> _model = CommonOptions.File("MODEL", "Packed model or checkpoint");
@@ -23,6 +26,7 @@ sealed class BenchVerb
         CommonOptions.Files("--against", "Time ONNX Runtime with this file too, in turns; may be repeated", "FILE.onnx");
     readonly Option<int?> _seconds =
         CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
+    readonly Option<bool> _budget = new("--budget") { Description = "Also say what one thread spends a call on, for the first batch size" };
     readonly Option<bool> _exact = CommonOptions.Exact();
     readonly Option<bool> _json = CommonOptions.Json();
 
@@ -35,7 +39,7 @@ sealed class BenchVerb
             "bench", "Time a model for each batch size and number of threads, alone or beside ONNX Runtime",
             "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2 --against deit_tiny.onnx")
         {
-            verb._model, verb._batch, verb._threads, verb._against, verb._seconds, verb._exact, verb._json,
+            verb._model, verb._batch, verb._threads, verb._against, verb._seconds, verb._budget, verb._exact, verb._json,
         };
         verb._options.AddTo(command, images: false);
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() => verb.Run(parsed, cancellation), cancellation));
@@ -54,9 +58,23 @@ sealed class BenchVerb
         var rows = new List<BenchRow>();
         for (var i = 0; i < cases.Length; i++, progress.Report(i))
             rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, cancellation));
-        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]), ResultJson.Default.BenchResult);
-        else Print(rows, others.Length > 0);
+        var budget = parsed.GetValue(_budget) ? Budget(model, batches[0], cancellation) : null;
+        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]) { Budget = budget }, ResultJson.Default.BenchResult);
+        else
+        {
+            Print(rows, others.Length > 0);
+            if (budget is not null) Print(budget);
+        }
         return CommandLine.Success;
+    }
+
+    static BudgetRow[] Budget(CompiledModel model, int batch, CancellationToken cancellation)
+    {
+        var images = LatencyBenchmark.RandomImages(model.Architecture, batch);
+        using var engine = new SessionEngine(model, "", images, batch, threads: 1);
+        var spent = TimeBudget.Measure(engine.Run, BudgetCalls, cancellation);
+        var total = spent.Sum(part => part.Milliseconds);
+        return [.. spent.Select(part => new BudgetRow($"{part.Work}", part.Milliseconds, part.Milliseconds / total))];
     }
 
     static BenchRow[] Time(
@@ -99,6 +117,14 @@ sealed class BenchVerb
         foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. comparison])
             table.AddColumn(name, column => column.RightAligned());
         foreach (var row in rows) table.AddRow([.. Cells(row), .. compared ? Comparison(row) : []]);
+        _console.Write(table);
+    }
+
+    void Print(BudgetRow[] budget)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("work");
+        foreach (var name in (string[])["ms", "share"]) table.AddColumn(name, column => column.RightAligned());
+        foreach (var row in budget) table.AddRow(row.Work, $"{row.Ms:0.000}", $"{row.Share:P1}");
         _console.Write(table);
     }
 

@@ -23,6 +23,25 @@ public class BenchTests : CommandTests
     }
 
     [Fact]
+    public async Task The_budget_adds_up_and_names_only_work_that_was_done()
+    {
+        var quantised = await Works(Packed());
+        Assert.Contains("Softmax", quantised);
+        Assert.Contains("QuantizeHeads", quantised);
+        // In float32 nothing is quantised but the rows that enter a layer.
+        Assert.DoesNotContain("QuantizeHeads", await Works(Packed(), "--exact"));
+        Assert.Matches("Softmax +[0-9.]+ +[0-9.]+ ?%", (await Run("bench", Packed(), "--seconds", "1", "--budget")).Succeeded().Output);
+    }
+
+    static async Task<string[]> Works(params string[] arguments)
+    {
+        var json = (await Run(["bench", .. arguments, "--seconds", "1", "--budget", "--json"])).Succeeded().Json;
+        var parts = json.GetProperty("budget").EnumerateArray().ToArray();
+        Assert.InRange(parts.Sum(part => part.GetProperty("share").GetDouble()), 0.999, 1.001);
+        return [.. parts.Select(part => part.GetProperty("work").GetString()!)];
+    }
+
+    [Fact]
     public async Task A_checkpoint_whose_preprocessing_is_unknown_can_be_timed()
     {
         var lines = (await Run("bench", Checkpoint(), "--heads", "2", "--seconds", "1")).Succeeded().Lines;
