@@ -53,8 +53,9 @@ sealed unsafe class QkvStage : RowStage
                 if (Asks(first + row))
                     _queries!.ApplyNormed(tokens + row * c, _block.Norm1, 1, qkv + row * width, width, Epilogue.Store, normed, rest);
         }
+        if (_heads is null) return;
         TimeBudget.Enter(Work.QuantizeHeads);
-        _heads?.Keep((float*)(scratch + FloatBytes(count, c)), first, count, _keysAndValues is not null, rest);
+        _heads.Keep((float*)(scratch + FloatBytes(count, c)), first, count, _keysAndValues is not null, rest);
     }
 
     bool Asks(int row) => row % Context.Model.Architecture.Tokens < Context.Model.Architecture.PrefixTokens;
