@@ -6,9 +6,6 @@ namespace ShiftAddVit.Inference.Steps;
 /// <summary>out[i,h] = SUM_j softmax_j(q_i . k_j / sqrt(D)) v_j for each head h and the first tokens i of each image, in float32.</summary>
 sealed unsafe class AttentionStep : Step
 {
-    /// <summary>Parts a thread gets on average, so that uneven ones even out.</summary>
-    const int PartsPerThread = 4;
-
     readonly Region _qkv;
     readonly Region _output;
     readonly FloatKernel _kernel;
@@ -24,9 +21,7 @@ sealed unsafe class AttentionStep : Step
     VitArchitecture Architecture => Context.Model.Architecture;
 
     /// <summary>Pieces that the queries of one head are cut into; each packs keys and values anew, which costs 1/N of the products.</summary>
-    int Pieces => Context.Options.Threads == 1
-        ? 1
-        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Architecture.Heads), 1, RowParts(_queries));
+    int Pieces => PiecesOfHead(_queries);
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 

@@ -13,9 +13,6 @@ sealed unsafe class ByteAttentionStep : Step
     /// <summary>Queries at a time: their scores stay in the first-level cache.</summary>
     const int QueriesPerBlock = 99;
 
-    /// <summary>Parts a thread gets on average, so that uneven ones even out.</summary>
-    const int PartsPerThread = 4;
-
     readonly ByteHeads _heads;
     readonly Region _output;
     readonly AttentionOps _ops;
@@ -35,9 +32,7 @@ sealed unsafe class ByteAttentionStep : Step
 
     VitArchitecture Architecture => Context.Model.Architecture;
 
-    int Pieces => Context.Options.Threads == 1
-        ? 1
-        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Architecture.Heads), 1, RowParts(_queries));
+    int Pieces => PiecesOfHead(_queries);
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 

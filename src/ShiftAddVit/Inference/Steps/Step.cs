@@ -43,6 +43,9 @@ abstract class Step(StepContext context) : IParallelWork
     /// <summary>Rows that a part of another step takes: enough to reuse weights from cache, few enough to share out.</summary>
     public const int RowsPerPart = 24;
 
+    /// <summary>Parts of attention that a thread gets on average.</summary>
+    const int PartsPerThread = 4;
+
     protected StepContext Context { get; } = context;
 
     /// <summary>Parts of the call under way.</summary>
@@ -55,6 +58,11 @@ abstract class Step(StepContext context) : IParallelWork
 
     /// <summary>Shows the observer what the step made or saw; called after all parts.</summary>
     public virtual void Show(ActivationObserver observer) { }
+
+    /// <summary>Pieces that the queries of one head are cut into, so that every thread gets several parts and uneven ones even out.</summary>
+    protected int PiecesOfHead(int queries) => Context.Options.Threads == 1
+        ? 1
+        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Context.Model.Architecture.Heads), 1, RowParts(queries));
 
     /// <summary>Parts for a number of rows.</summary>
     protected static int RowParts(int rows) => (rows + RowsPerPart - 1) / RowsPerPart;
