@@ -49,31 +49,6 @@ sealed unsafe class AttentionOps(KernelIsa widest)
         }
     }
 
-    /// <summary>Quantises values with one scale a channel: q[j,d] = roundHalfEven(v[j,d] * (127 / max_j |v[j,d]|)) + 128.</summary>
-    /// <param name="v">[N,D].</param>
-    /// <param name="stride">From one row of v to the next.</param>
-    /// <param name="n">N.</param>
-    /// <param name="d">D.</param>
-    /// <param name="q">[N,D].</param>
-    /// <param name="scales">sv [D] = max_j |v[j,d]| / 127; 1 for a channel of zeros.</param>
-    /// <param name="reciprocals">[D], scratch.</param>
-    public void QuantizeValues(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals)
-    {
-        if (widest >= KernelIsa.Vector512 && d % FloatLanes512.Count == 0) Values<FloatLanes512>(v, stride, n, d, q, scales, reciprocals);
-        else if (widest >= KernelIsa.Vector256 && d % FloatLanes256.Count == 0) Values<FloatLanes256>(v, stride, n, d, q, scales, reciprocals);
-        else if (widest >= KernelIsa.Vector128 && d % FloatLanes128.Count == 0) Values<FloatLanes128>(v, stride, n, d, q, scales, reciprocals);
-        else Values<FloatLanes1>(v, stride, n, d, q, scales, reciprocals);
-    }
-
-    /// <summary>y[m,d] = (float)(acc[m,d] + offset[d]) * (factor[m] * sv[d]).</summary>
-    public void Combine(in CombineOperands o)
-    {
-        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Combine<FloatLanes512>(o);
-        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Combine<FloatLanes256>(o);
-        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Combine<FloatLanes128>(o);
-        else Combine<FloatLanes1>(o);
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Heads<T>(in HeadOperands operands) where T : struct, IFloatLanes<T>
     {
@@ -158,40 +133,6 @@ sealed unsafe class AttentionOps(KernelIsa widest)
         for (var row = 0; row < o.Rows; row++)
             o.Factors[row] = 1f / ByteTable.LookUp(o.Probabilities + row * padded, padded, ExponentialTable.Values, widest);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Values<T>(float* v, nint stride, int n, int d, byte* q, float* scales, float* reciprocals) where T : struct, IFloatLanes<T>
-    {
-        for (nint i = 0; i < d; i += T.Count)
-        {
-            var max = T.Create(0);
-            for (nint j = 0; j < n; j++) max = T.Max(max, T.Abs(T.Load(v + j * stride + i)));
-            max.Store(scales + i);
-        }
-        for (nint i = 0; i < d; i++)
-        {
-            var zero = scales[i] < Negligible.Below;
-            reciprocals[i] = zero ? 0 : 127 / scales[i];
-            scales[i] = zero ? 1 : scales[i] / 127;
-        }
-        for (nint i = 0; i < d; i += T.Count)
-        {
-            var reciprocal = T.Load(reciprocals + i);
-            for (nint j = 0; j < n; j++) (T.Load(v + j * stride + i) * reciprocal).StoreQuantized(q + j * d + i);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Combine<T>(in CombineOperands operands) where T : struct, IFloatLanes<T>
-    {
-        var o = operands;
-        for (var row = 0; row < o.Rows; row++, o.Sums += o.HeadSize, o.Output += o.OutputStride)
-        {
-            var factor = T.Create(o.Factors[row]);
-            for (nint i = 0; i < o.HeadSize; i += T.Count)
-                (T.LoadSum(o.Sums + i, o.Offsets + i) * (factor * T.Load(o.ValueScales + i))).Store(o.Output + i);
-        }
-    }
 }
 
 /// <summary>Rows of heads to quantise.</summary>
@@ -229,26 +170,4 @@ unsafe struct SoftmaxOperands
 
     /// <summary>p [rows, keys and their padding].</summary>
     public required byte* Probabilities;
-}
-
-/// <summary>Sums of values to scale.</summary>
-unsafe struct CombineOperands
-{
-    public required int Rows, HeadSize;
-
-    /// <summary>acc [rows, D].</summary>
-    public required int* Sums;
-
-    /// <summary>[D].</summary>
-    public required int* Offsets;
-
-    /// <summary>[rows].</summary>
-    public required float* Factors;
-
-    /// <summary>sv [D].</summary>
-    public required float* ValueScales;
-
-    /// <summary>y [rows, D].</summary>
-    public required float* Output;
-    public required nint OutputStride;
 }

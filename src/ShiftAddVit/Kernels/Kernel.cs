@@ -34,7 +34,7 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
     public virtual long ScratchBytes(int m, int n, int k) => AlignedBuffer.Align(ScratchBytes(k)) + AlignedBuffer.Align((long)m * n * sizeof(int));
 
     /// <summary>
-    /// A whole linear layer: out = epilogue((float)acc[m,n] * (sx[m] * sw[n]) + bias[n]), each operation rounded on its own. Here step by step,
+    /// A whole linear layer: out = epilogue((float)(acc[m,n] - offset[n]) * (sx[m] * sw[n]) + bias[n]), each operation rounded on its own. Here step by step,
     /// which defines the bits; generated kernels do it before the accumulators leave their registers.
     /// </summary>
     /// <param name="o">The layer.</param>
@@ -50,6 +50,7 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
         for (var m = 0; m < o.M; m++)
         {
             var acc = accumulators + (long)m * o.N;
+            for (var n = 0; o.Offsets is not null && n < o.N; n++) acc[n] -= o.Offsets[n];
             var output = o.Output + m * o.OutputStride;
             var inPlace = o.Epilogue is Epilogue.AddResidual or Epilogue.QuantizeHeads;
             var y = inPlace ? (float*)acc : output;
@@ -133,6 +134,9 @@ unsafe struct LinearOperands
 
     /// <summary>w [N,K] in the kernel's order.</summary>
     public required byte* Weights;
+
+    /// <summary>[N], or null for none.</summary>
+    public int* Offsets;
 
     /// <summary>sw [N].</summary>
     public required float* ColumnScales;

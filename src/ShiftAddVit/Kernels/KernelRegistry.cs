@@ -87,7 +87,7 @@ public sealed class KernelRegistry
         var forcedJobs = Force(forced);
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
-        (Rows, Attention) = (new(widest), new(widest));
+        (Rows, Attention, Values) = (new(widest), new(widest), new(widest));
         Blocks = new(Rows);
     }
 
@@ -119,6 +119,9 @@ public sealed class KernelRegistry
 
     /// <summary>The operations between the products of 8-bit attention, in the same vectors.</summary>
     internal AttentionOps Attention { get; }
+
+    /// <summary>How the values of 8-bit attention become an operand, in the same vectors.</summary>
+    internal ValuePacking Values { get; }
 
     /// <summary>The kernel that runs an operation on weights of a format.</summary>
     /// <exception cref="ArgumentException">The operation does not take that format.</exception>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -10,6 +11,9 @@ namespace ShiftAddVit.Packing;
 static unsafe class ByteOperandPacking
 {
     const int ZeroPoint = 128, Quad = 4;
+
+    /// <summary>Inputs and outputs of a square of quads.</summary>
+    const int SquareInputs = 16, SquareOutputs = 4;
 
     extension(PackFormat format)
     {
@@ -24,106 +28,68 @@ static unsafe class ByteOperandPacking
         /// <param name="packed">All outputs, <see cref="PackFormat.ByteLength"/> bytes.</param>
         public void PackRows(int first, int count, int k, byte* source, nint stride, byte* packed)
         {
-            var (panelBytes, group) = ((nint)format.PanelBytes(k), format.KGroup);
             var (panel, lane) = Math.DivRem(first, format.Nr);
-            packed += panel * panelBytes;
-            for (var row = 0; row < count; row++, source += stride)
+            packed += panel * (nint)format.PanelBytes(k);
+            for (int rows; count > 0; count -= rows, source += rows * stride, packed += (nint)format.PanelBytes(k), lane = 0)
             {
-                if (format.AccumulatorStarts) ((int*)packed)[lane] = -ZeroPoint * (Sum(source, k) - ZeroPoint * k);
-                var target = packed + format.StartBytes + lane * group;
-                if (group == Quad && k % Quad == 0) CopyQuads(source, k, target, format.Nr * Quad);
-                else CopyGroups(source, stride: 1, k, target, format);
-                if (++lane < format.Nr) continue;
-                packed += panelBytes;
-                lane = 0;
+                rows = int.Min(count, format.Nr - lane);
+                if (format.KGroup == Quad && k % SquareInputs == 0 && rows >= SquareOutputs && Ssse3.IsSupported)
+                    format.PackSquares(lane, rows, k, source, stride, packed);
+                else format.PackSingly(lane, rows, k, source, stride, packed);
             }
         }
 
-        /// <summary>
-        /// Outputs are columns: w[n,k] = source[k * stride + n] - 128, for activations with zero point 0. Where the kernel takes the starts of its
-        /// accumulators from the panel they are 0; elsewhere it adds -128 SUM_k w, which <paramref name="offsets"/> takes back.
-        /// </summary>
-        /// <param name="n">N, outputs.</param>
-        /// <param name="k">K, inputs.</param>
-        /// <param name="source">K rows.</param>
-        /// <param name="stride">Bytes from one row to the next.</param>
-        /// <param name="packed"><see cref="PackFormat.ByteLength"/> bytes.</param>
-        /// <param name="offsets">[N], to be added to the accumulators.</param>
-        public void PackColumns(int n, int k, byte* source, nint stride, byte* packed, int* offsets)
+        /// <summary>Rows of one panel, four at a time; the last four may overlap those before: what is written twice is the same twice.</summary>
+        void PackSquares(int lane, int rows, int k, byte* source, nint stride, byte* panel)
         {
-            var sixteens = n % Vector128<byte>.Count == 0 && format.Nr % Vector128<byte>.Count == 0;
-            var quads = format.KGroup == Quad && k % Quad == 0 && sixteens && Sse2.IsSupported;
-            for (var column = 0; column < n; column += quads ? Vector128<byte>.Count : 1)
+            for (var row = 0; row < rows; row += SquareOutputs)
             {
-                var panel = packed + column / format.Nr * (nint)format.PanelBytes(k);
-                var target = panel + format.StartBytes + column % format.Nr * format.KGroup;
-                if (quads) InterleaveQuads(source + column, stride, k, target, format.Nr * Quad);
-                else CopyGroups(source + column, stride, k, target, format);
+                var at = int.Min(row, rows - SquareOutputs);
+                var target = panel + format.StartBytes + (lane + at) * Quad;
+                var sums = Transpose(source + at * stride, stride, k, target, format.Nr * Quad);
+                if (format.AccumulatorStarts) (sums * -ZeroPoint).Store((int*)panel + lane + at);
             }
-            for (var column = 0; column < n; column++)
+        }
+
+        /// <summary>Rows of one panel in any order; inputs beyond K in the last group are 0.</summary>
+        void PackSingly(int lane, int rows, int k, byte* source, nint stride, byte* panel)
+        {
+            var group = format.KGroup;
+            for (var row = 0; row < rows; row++, source += stride, lane++)
             {
-                offsets[column] = format.AccumulatorStarts ? 0 : ZeroPoint * (Sum(source + column, stride, k) - ZeroPoint * k);
-                if (format.AccumulatorStarts) ((int*)(packed + column / format.Nr * (nint)format.PanelBytes(k)))[column % format.Nr] = 0;
+                var sum = 0;
+                var target = panel + format.StartBytes + lane * group;
+                for (var i = 0; i < k; i += group, target += format.Nr * group)
+                    for (var j = 0; j < group; j++) sum += (sbyte)(target[j] = i + j < k ? (byte)(source[i + j] - ZeroPoint) : (byte)0);
+                if (format.AccumulatorStarts) ((int*)panel)[lane] = -ZeroPoint * sum;
             }
         }
     }
 
-    static int Sum(byte* row, int k)
+    /// <summary>
+    /// Four rows, quad by quad one below the other, <paramref name="step"/> bytes from quad to quad. Subtracting 128 inverts the highest bit.
+    /// Returns SUM_k w of each row.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static Vector128<int> Transpose(byte* source, nint stride, int k, byte* target, nint step)
     {
-        var (sum, i) = (0, 0);
-        if (Avx2.IsSupported)
+        var (sign, sums) = (Vector128.Create((byte)ZeroPoint), Vector128<int>.Zero);
+        for (var end = source + k; source < end; source += SquareInputs, target += SquareInputs / Quad * step)
         {
-            var sums = Vector256<long>.Zero;
-            for (; i <= k - Vector256<byte>.Count; i += Vector256<byte>.Count)
-                sums += Avx2.SumAbsoluteDifferences(Vector256.Load(row + i), Vector256<byte>.Zero).AsInt64();
-            sum = (int)Vector256.Sum(sums);
+            var (row0, row1) = ((Vector128.Load(source) ^ sign).AsInt32(), (Vector128.Load(source + stride) ^ sign).AsInt32());
+            var (row2, row3) = ((Vector128.Load(source + 2 * stride) ^ sign).AsInt32(), (Vector128.Load(source + 3 * stride) ^ sign).AsInt32());
+            var (low01, high01) = (Sse2.UnpackLow(row0, row1).AsInt64(), Sse2.UnpackHigh(row0, row1).AsInt64());
+            var (low23, high23) = (Sse2.UnpackLow(row2, row3).AsInt64(), Sse2.UnpackHigh(row2, row3).AsInt64());
+            var (quad0, quad1) = (Sse2.UnpackLow(low01, low23).AsSByte(), Sse2.UnpackHigh(low01, low23).AsSByte());
+            var (quad2, quad3) = (Sse2.UnpackLow(high01, high23).AsSByte(), Sse2.UnpackHigh(high01, high23).AsSByte());
+            quad0.Store((sbyte*)target);
+            quad1.Store((sbyte*)target + step);
+            quad2.Store((sbyte*)target + 2 * step);
+            quad3.Store((sbyte*)target + 3 * step);
+            sums += Sse2.MultiplyAddAdjacent(PairSums(quad0) + PairSums(quad1) + (PairSums(quad2) + PairSums(quad3)), Vector128<short>.One);
         }
-        for (; i < k; i++) sum += row[i];
-        return sum;
+        return sums;
     }
 
-    static int Sum(byte* source, nint stride, int k)
-    {
-        var sum = 0;
-        for (var i = 0; i < k; i++) sum += source[i * stride];
-        return sum;
-    }
-
-    /// <summary>Any order; inputs beyond K in the last group are 0.</summary>
-    static void CopyGroups(byte* source, nint stride, int k, byte* target, PackFormat format)
-    {
-        var group = format.KGroup;
-        for (var i = 0; i < (k + group - 1) / group * group; i++)
-            target[(nint)(i / group) * format.Nr * group + i % group] = i < k ? (byte)(source[i * stride] - ZeroPoint) : (byte)0;
-    }
-
-    /// <summary>Two quads at a time; subtracting 128 inverts the highest bit.</summary>
-    static void CopyQuads(byte* source, int k, byte* target, nint step)
-    {
-        var i = 0;
-        for (; i <= k - 2 * Quad; i += 2 * Quad, target += 2 * step)
-        {
-            var quads = *(ulong*)(source + i) ^ 0x8080808080808080;
-            *(uint*)target = (uint)quads;
-            *(uint*)(target + step) = (uint)(quads >> 32);
-        }
-        if (i < k) *(uint*)target = *(uint*)(source + i) ^ 0x80808080;
-    }
-
-    /// <summary>16 columns: the bytes of four rows, one beside the other.</summary>
-    static void InterleaveQuads(byte* source, nint stride, int k, byte* target, nint step)
-    {
-        var sign = Vector128.Create((byte)ZeroPoint);
-        for (var i = 0; i < k; i += Quad, source += Quad * stride, target += step)
-        {
-            var (row0, row1) = (Vector128.Load(source) ^ sign, Vector128.Load(source + stride) ^ sign);
-            var (row2, row3) = (Vector128.Load(source + 2 * stride) ^ sign, Vector128.Load(source + 3 * stride) ^ sign);
-            var (low01, high01) = (Sse2.UnpackLow(row0, row1).AsInt16(), Sse2.UnpackHigh(row0, row1).AsInt16());
-            var (low23, high23) = (Sse2.UnpackLow(row2, row3).AsInt16(), Sse2.UnpackHigh(row2, row3).AsInt16());
-            Sse2.UnpackLow(low01, low23).AsByte().Store(target);
-            Sse2.UnpackHigh(low01, low23).AsByte().Store(target + 16);
-            Sse2.UnpackLow(high01, high23).AsByte().Store(target + 32);
-            Sse2.UnpackHigh(high01, high23).AsByte().Store(target + 48);
-        }
-    }
+    static Vector128<short> PairSums(Vector128<sbyte> bytes) => Ssse3.MultiplyAddAdjacent(Vector128<byte>.One, bytes);
 }

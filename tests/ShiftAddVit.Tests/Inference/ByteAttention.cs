@@ -30,7 +30,7 @@ static class ByteAttention
             var sum = AttentionReference.Softmax(scores, keyScales, queryScales[i] * (ExponentialTable.StepsPerUnit / MathF.Sqrt(d)), probabilities);
             for (var j = 0; j < n; j++)
                 for (var k = 0; k < d; k++) sums[k] += probabilities[j] * values[j * d + k];
-            AttentionReference.Combine(sums, new int[d], 1f / sum, valueScales, y.AsSpan(i * c + first, d));
+            AttentionReference.Combine(sums, 1f / sum, valueScales, y.AsSpan(i * c + first, d));
         }
     }
 

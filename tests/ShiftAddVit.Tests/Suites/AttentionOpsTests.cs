@@ -75,57 +75,6 @@ public unsafe class AttentionOpsTests
         }
     }
 
-    [Theory, MemberData(nameof(Widths))]
-    public void Values_are_quantised_with_one_scale_a_channel(KernelIsa widest)
-    {
-        foreach (var d in HeadSizes)
-            foreach (var n in (ReadOnlySpan<int>)[1, 5, 64])
-            {
-                var stride = d + Gap;
-                var v = KernelRows.RandomFloats(new(n), (n - 1) * stride + d, 3);
-                for (var j = 0; j < n; j++) v[j * stride] = 0;
-                using var values = GuardedMemory.Of<float>(v);
-                using var q = new GuardedMemory(n * d);
-                using var scales = new GuardedMemory(d * sizeof(float));
-                using var scratch = new GuardedMemory(d * sizeof(float));
-                new AttentionOps(widest).QuantizeValues(Floats(values), stride, n, d, q.Pointer, Floats(scales), Floats(scratch));
-                float[] rows = [.. Enumerable.Range(0, n).SelectMany(j => v.AsSpan(j * stride, d).ToArray())];
-                var (expected, expectedScales) = (new sbyte[n * d], new float[d]);
-                AttentionReference.QuantizeValues(rows, d, expected, expectedScales);
-                Assert.Equal(expected.Select(value => (byte)(value + 128)), q.Bytes.ToArray());
-                Assert.Equal(expectedScales, scales.As<float>());
-            }
-    }
-
-    [Theory, MemberData(nameof(Widths))]
-    public void Sums_are_scaled_with_the_bits_of_the_reference(KernelIsa widest)
-    {
-        foreach (var d in HeadSizes)
-        {
-            var random = new Random(d);
-            var (acc, shifts) = (new int[Rows * d], new int[d]);
-            foreach (ref var value in acc.AsSpan()) value = random.Next(-1 << 24, 1 << 24);
-            foreach (ref var value in shifts.AsSpan()) value = random.Next(-1 << 20, 1 << 20);
-            var (weights, scales) = (KernelRows.RandomFloats(random, Rows), KernelRows.RandomFloats(random, d));
-            using var sums = GuardedMemory.Of<int>(acc);
-            using var offsets = GuardedMemory.Of<int>(shifts);
-            using var factors = GuardedMemory.Of<float>(weights);
-            using var valueScales = GuardedMemory.Of<float>(scales);
-            using var y = new GuardedMemory(((Rows - 1) * (d + Gap) + d) * sizeof(float));
-            new AttentionOps(widest).Combine(new()
-            {
-                Rows = Rows, HeadSize = d, Sums = (int*)sums.Pointer, Offsets = (int*)offsets.Pointer, Factors = Floats(factors),
-                ValueScales = Floats(valueScales), Output = Floats(y), OutputStride = d + Gap,
-            });
-            var expected = new float[d];
-            for (var m = 0; m < Rows; m++)
-            {
-                AttentionReference.Combine(acc.AsSpan(m * d, d), shifts, weights[m], scales, expected);
-                Assert.Equal(expected, y.As<float>().Slice(m * (d + Gap), d));
-            }
-        }
-    }
-
     /// <summary>A step is 1/40: the exponential moves by at most half of it, and is rounded to 1/255.</summary>
     [Fact]
     public void The_table_is_the_exponential_to_the_accuracy_it_says()

@@ -7,6 +7,9 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
 {
     const int ActivationGap = 3, OutputGap = 5;
 
+    /// <summary>[N], or none.</summary>
+    public int[] Offsets { get; init; } = [];
+
     int M => Product.M;
 
     int N => Product.N;
@@ -43,6 +46,7 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
         using var rowScales = GuardedMemory.Of<float>(RowScales);
         using var columnScales = GuardedMemory.Of<float>(ColumnScales);
         using var bias = GuardedMemory.Of<float>(Bias);
+        using var offsets = GuardedMemory.Of<int>(Offsets);
         using var output = GuardedMemory.Of(Spread<float>(Residual, N, OutputGap));
         using var scratch = new GuardedMemory(kernel.ScratchBytes(M, N, K));
         var operands = new LinearOperands
@@ -50,7 +54,7 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
             M = M, N = N, K = K, Activations = activations.Pointer, ActivationStride = K + ActivationGap,
             RowScales = (float*)rowScales.Pointer, Weights = weights.Pointer, ColumnScales = (float*)columnScales.Pointer,
             Bias = (float*)bias.Pointer, Output = (float*)output.Pointer, OutputStride = N + OutputGap, Epilogue = epilogue,
-            Scratch = scratch.Pointer,
+            Scratch = scratch.Pointer, Offsets = Offsets.Length == 0 ? null : (int*)offsets.Pointer,
         };
         kernel.Run(operands, rows);
         return Collect(output.As<float>());

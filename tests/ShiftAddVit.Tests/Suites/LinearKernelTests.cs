@@ -64,6 +64,22 @@ public class LinearKernelTests
         }, iter: 20);
     }
 
+    [Theory, MemberData(nameof(Names))]
+    public void Offsets_are_taken_off_the_sums(string name)
+    {
+        var kernel = Find(name);
+        var (random, n) = (new Random(4), kernel.Name.Nr + 3);
+        var layer = LinearCase.Random(random, kernel, 7, n, 35) with
+        {
+            Bias = new float[n], Offsets = [.. Enumerable.Range(0, n).Select(_ => random.Next(-1 << 20, 1 << 20))],
+        };
+        var sums = layer.Product.Run(kernel);
+        var expected = new float[sums.Length];
+        for (var i = 0; i < sums.Length; i++)
+            expected[i] = (sums[i] - layer.Offsets[i % n]) * (layer.RowScales[i / n] * layer.ColumnScales[i % n]);
+        Assert.Equal(expected, layer.Run(kernel, Epilogue.Store, Rows));
+    }
+
     /// <summary>Every line of the table and beyond its ends, zeros of both signs, and what overflows when squared.</summary>
     [Theory, MemberData(nameof(Names))]
     public void Outputs_of_every_magnitude_have_the_bits_of_the_definition(string name)

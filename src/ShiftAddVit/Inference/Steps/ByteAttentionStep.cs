@@ -1,6 +1,5 @@
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
-using ShiftAddVit.Packing;
 
 namespace ShiftAddVit.Inference.Steps;
 
@@ -15,18 +14,14 @@ sealed unsafe class ByteAttentionStep : Step
 
     readonly ByteHeads _heads;
     readonly Region _output;
-    readonly AttentionOps _ops;
     readonly int _queries;
 
     /// <param name="context">The session.</param>
     /// <param name="heads">Queries, keys, values.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context)
-    {
+    public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context) =>
         (_heads, _output, _queries) = (heads, output, queries);
-        _ops = context.Model.Registry.Attention;
-    }
 
     IntegerKernel Kernel => _heads.Kernel;
 
@@ -39,12 +34,10 @@ sealed unsafe class ByteAttentionStep : Step
     /// <summary>Probabilities beyond N are 0.</summary>
     int PaddedTokens => AttentionOps.Padded(Architecture.Tokens);
 
-    /// <summary>N rounded up to whole groups of inputs; the values beyond N are 0.</summary>
-    int ValueRows => (Architecture.Tokens + 3) & -4;
+    /// <summary>N rounded up as values are packed.</summary>
+    int ValueRows => ValuePacking.Inputs(Architecture.Tokens);
 
     long ValueBytes => Align(Kernel.Packing.ByteLength(Architecture.HeadSize, ValueRows));
-
-    long QuantisedValueBytes => Align((long)ValueRows * Architecture.HeadSize);
 
     long ChannelBytes => Align((long)Architecture.HeadSize * sizeof(float));
 
@@ -55,10 +48,8 @@ sealed unsafe class ByteAttentionStep : Step
 
     long ProbabilityBytes => Align((long)QueriesPerBlock * PaddedTokens);
 
-    long SumBytes => Align((long)QueriesPerBlock * Architecture.HeadSize * sizeof(int));
-
-    public override long ScratchBytes => ValueBytes + QuantisedValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes + SumBytes
-        + Align(Math.Max(Kernel.ScratchBytes(Architecture.HeadSize), Kernel.ScratchBytes(ValueRows)));
+    public override long ScratchBytes => ValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes
+        + Math.Max(Align(Kernel.ScratchBytes(Architecture.HeadSize)), Kernel.ScratchBytes(QueriesPerBlock, Architecture.HeadSize, ValueRows));
 
     public override void Execute(int part, int thread)
     {
@@ -73,12 +64,23 @@ sealed unsafe class ByteAttentionStep : Step
             Attend(operands, row, Math.Min(QueriesPerBlock, end - row));
     }
 
+    /// <summary>Probabilities are bytes whose 0 is 0 and not 128: what a kernel makes of a row of zeros is taken off again.</summary>
     void PackValues(in Operands o)
     {
-        var (n, d, c) = (Architecture.Tokens, Architecture.HeadSize, Architecture.Width);
-        _ops.QuantizeValues(_heads.Values(o.Image, o.Head), c, n, d, o.QuantisedValues, o.ValueScales, o.Reciprocals);
-        new Span<byte>(o.QuantisedValues + n * d, (ValueRows - n) * d).Fill(128);
-        Kernel.Packing.PackColumns(d, ValueRows, o.QuantisedValues, d, o.Values, o.Offsets);
+        var d = Architecture.HeadSize;
+        Context.Model.Registry.Values.Pack(new()
+        {
+            Tokens = Architecture.Tokens, HeadSize = d, Values = _heads.Values(o.Image, o.Head), Stride = Architecture.Width,
+            Order = Kernel.Packing, Packed = o.Values, Scales = o.ValueScales,
+        });
+        new Span<float>(o.Bias, d).Clear();
+        if (Kernel.Packing.AccumulatorStarts) return;
+        new Span<byte>(o.Probabilities, PaddedTokens).Clear();
+        Kernel.Run(new IntegerOperands
+        {
+            M = 1, N = d, K = ValueRows, Activations = o.Probabilities, ActivationStride = PaddedTokens, Weights = o.Values,
+            Output = o.Offsets, OutputStride = d, Scratch = o.Rest,
+        });
     }
 
     void Attend(in Operands o, int first, int count)
@@ -96,44 +98,38 @@ sealed unsafe class ByteAttentionStep : Step
         var steps = ExponentialTable.StepsPerUnit / MathF.Sqrt(d);
         var factors = stackalloc float[QueriesPerBlock];
         for (var i = 0; i < count; i++) factors[i] = queryScales[i] * steps;
-        _ops.Softmax(new()
+        Context.Model.Registry.Attention.Softmax(new()
         {
             Rows = count, Keys = n, Scores = o.Scores, ScoreStride = ScoreStride, KeyScales = keyScales, Factors = factors, Probabilities = o.Probabilities,
         });
         TimeBudget.Enter(Work.Values);
-        Kernel.Run(new IntegerOperands
+        Kernel.Run(new LinearOperands
         {
-            M = count, N = d, K = ValueRows, Activations = o.Probabilities, ActivationStride = PaddedTokens,
-            Weights = o.Values, Output = o.Sums, OutputStride = d, Scratch = o.Rest,
-        });
-        var output = Context.Arena.Pointer<float>(_output) + ((long)o.Image * n + first) * c + o.Head * d;
-        _ops.Combine(new()
-        {
-            Rows = count, HeadSize = d, Sums = o.Sums, Offsets = o.Offsets, Factors = factors, ValueScales = o.ValueScales,
-            Output = output, OutputStride = c,
-        });
+            M = count, N = d, K = ValueRows, Activations = o.Probabilities, ActivationStride = PaddedTokens, RowScales = factors,
+            Weights = o.Values, ColumnScales = o.ValueScales, Bias = o.Bias, Offsets = Kernel.Packing.AccumulatorStarts ? null : o.Offsets,
+            Output = Context.Arena.Pointer<float>(_output) + ((long)o.Image * n + first) * c + o.Head * d, OutputStride = c,
+            Epilogue = Epilogue.Store, Scratch = o.Rest,
+        }, Context.Model.Registry.Rows);
     }
 
     /// <summary>One head of one image, and where its parts lie in the scratch.</summary>
     readonly struct Operands
     {
         public readonly int Image, Head;
-        public readonly byte* Values, QuantisedValues, Probabilities, Rest;
-        public readonly float* ValueScales, Reciprocals;
-        public readonly int* Offsets, Scores, Sums;
+        public readonly byte* Values, Probabilities, Rest;
+        public readonly float* ValueScales, Bias;
+        public readonly int* Offsets, Scores;
 
         public Operands(ByteAttentionStep step, int image, int head, byte* scratch)
         {
             (Image, Head) = (image, head);
             Values = scratch;
-            QuantisedValues = Values + step.ValueBytes;
-            ValueScales = (float*)(QuantisedValues + step.QuantisedValueBytes);
-            Reciprocals = (float*)((byte*)ValueScales + step.ChannelBytes);
-            Offsets = (int*)((byte*)Reciprocals + step.ChannelBytes);
+            ValueScales = (float*)(Values + step.ValueBytes);
+            Bias = (float*)((byte*)ValueScales + step.ChannelBytes);
+            Offsets = (int*)((byte*)Bias + step.ChannelBytes);
             Scores = (int*)((byte*)Offsets + step.ChannelBytes);
             Probabilities = (byte*)Scores + step.ScoreBytes;
-            Sums = (int*)(Probabilities + step.ProbabilityBytes);
-            Rest = (byte*)Sums + step.SumBytes;
+            Rest = Probabilities + step.ProbabilityBytes;
         }
     }
 }

@@ -44,11 +44,11 @@ sealed unsafe class DotProductKernel : IntegerKernel
     }
 
     /// <summary>
-    /// Gelu by its exact formula is left to the row operations, once the rows are complete; so are heads that are not a panel each.
+    /// Gelu by its exact formula is left to the row operations, once the rows are complete; so are heads that are not a panel each, and offsets.
     /// </summary>
     public override void Run(in LinearOperands o, RowOps rows)
     {
-        if (o.Epilogue == Epilogue.QuantizeHeads && !Quantizes(o))
+        if (o.Offsets is not null || (o.Epilogue == Epilogue.QuantizeHeads && !Quantizes(o)))
         {
             base.Run(o, rows);
             return;

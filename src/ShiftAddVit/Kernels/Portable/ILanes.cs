@@ -57,8 +57,10 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary><see cref="StoreSaturated(byte*)"/> of four vectors, one after the other.</summary>
     static abstract void StoreSaturated(T a, T b, T c, T d, byte* destination);
 
-    /// <summary>Adds int32, which stay below 2^31, and rounds each sum to the nearest float.</summary>
-    static abstract T LoadSum(int* left, int* right);
+    /// <summary>
+    /// Stores roundHalfEven of four vectors, which is -127..127, as signed bytes, lane by lane: those of a, b, c and d one beside the other.
+    /// </summary>
+    static abstract void StoreSignedQuads(T a, T b, T c, T d, byte* destination);
 
     /// <summary>table[the lowest five bits of each lane].</summary>
     static abstract T LookUp32(float* table, T index);

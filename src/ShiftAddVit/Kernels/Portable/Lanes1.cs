@@ -58,7 +58,13 @@ readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
         d.StoreSaturated(destination + 3 * Count);
     }
 
-    public static FloatLanes1 LoadSum(int* left, int* right) => new(left[0] + right[0]);
+    public static void StoreSignedQuads(FloatLanes1 a, FloatLanes1 b, FloatLanes1 c, FloatLanes1 d, byte* destination)
+    {
+        destination[0] = (byte)(sbyte)Round(a)._value;
+        destination[1] = (byte)(sbyte)Round(b)._value;
+        destination[2] = (byte)(sbyte)Round(c)._value;
+        destination[3] = (byte)(sbyte)Round(d)._value;
+    }
 
     public static FloatLanes1 LookUp32(float* table, FloatLanes1 index) => new(table[BitConverter.SingleToInt32Bits(index._value) & 31]);
 

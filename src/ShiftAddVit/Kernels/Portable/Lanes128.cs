@@ -72,7 +72,17 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
         d.StoreSaturated(destination + 3 * Count);
     }
 
-    public static FloatLanes128 LoadSum(int* left, int* right) => new(Vector128.ConvertToSingle(Vector128.Load(left) + Vector128.Load(right)));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSignedQuads(FloatLanes128 a, FloatLanes128 b, FloatLanes128 c, FloatLanes128 d, byte* destination)
+    {
+        var sum = (((((ToWhole(d) << 8) + ToWhole(c)) << 8) + ToWhole(b)) << 8) + ToWhole(a);
+        // With 128 added to each byte none borrows from the next; inverting the highest bit takes it off again.
+        var signs = Vector128.Create(unchecked((int)0x80808080));
+        ((sum + signs) ^ signs).Store((int*)destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector128<int> ToWhole(FloatLanes128 value) => Vector128.ConvertToInt32Native(Vector128.Round(value._value));
 
     public static FloatLanes128 LookUp32(float* table, FloatLanes128 index) => new(LookUp(table, index._value.AsInt32() & Vector128.Create(31)));
 

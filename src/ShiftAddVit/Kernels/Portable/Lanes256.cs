@@ -72,7 +72,17 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
         d.StoreSaturated(destination + 3 * Count);
     }
 
-    public static FloatLanes256 LoadSum(int* left, int* right) => new(Vector256.ConvertToSingle(Vector256.Load(left) + Vector256.Load(right)));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSignedQuads(FloatLanes256 a, FloatLanes256 b, FloatLanes256 c, FloatLanes256 d, byte* destination)
+    {
+        var sum = (((((ToWhole(d) << 8) + ToWhole(c)) << 8) + ToWhole(b)) << 8) + ToWhole(a);
+        // With 128 added to each byte none borrows from the next; inverting the highest bit takes it off again.
+        var signs = Vector256.Create(unchecked((int)0x80808080));
+        ((sum + signs) ^ signs).Store((int*)destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector256<int> ToWhole(FloatLanes256 value) => Vector256.ConvertToInt32Native(Vector256.Round(value._value));
 
     public static FloatLanes256 LookUp32(float* table, FloatLanes256 index)
     {

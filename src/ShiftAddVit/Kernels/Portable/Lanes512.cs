@@ -107,7 +107,18 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
     static Vector512<byte> InOrder(Vector512<int> packed) =>
         Avx512F.PermuteVar16x32(packed, Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)).AsByte();
 
-    public static FloatLanes512 LoadSum(int* left, int* right) => new(Vector512.ConvertToSingle(Vector512.Load(left) + Vector512.Load(right)));
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSignedQuads(FloatLanes512 a, FloatLanes512 b, FloatLanes512 c, FloatLanes512 d, byte* destination)
+    {
+        var sum = (((((ToWhole(d) << 8) + ToWhole(c)) << 8) + ToWhole(b)) << 8) + ToWhole(a);
+        // With 128 added to each byte none borrows from the next; inverting the highest bit takes it off again.
+        var signs = Vector512.Create(unchecked((int)0x80808080));
+        ((sum + signs) ^ signs).Store((int*)destination);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Vector512<int> ToWhole(FloatLanes512 value) =>
+        Avx512F.IsSupported ? ToInt32(value) : Vector512.ConvertToInt32Native(Vector512.Round(value._value));
 
     public static FloatLanes512 LookUp32(float* table, FloatLanes512 index)
     {

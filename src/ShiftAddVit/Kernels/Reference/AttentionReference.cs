@@ -2,7 +2,7 @@ using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Reference;
 
-/// <summary>The operations of <see cref="AttentionOps"/>, one element at a time: they define the bits.</summary>
+/// <summary>The operations of <see cref="AttentionOps"/> and <see cref="ValuePacking"/>, one element at a time: they define the bits.</summary>
 static class AttentionReference
 {
     /// <summary>Each group of D elements as <see cref="RowReference.Quantize"/> does a row.</summary>
@@ -43,13 +43,9 @@ static class AttentionReference
         }
     }
 
-    /// <summary>y[d] = (float)(acc[d] + offset[d]) * (factor * sv[d]).</summary>
-    public static void Combine(ReadOnlySpan<int> acc, ReadOnlySpan<int> offset, float factor, ReadOnlySpan<float> sv, Span<float> y)
+    /// <summary>y[d] = (float)acc[d] * (factor * sv[d]).</summary>
+    public static void Combine(ReadOnlySpan<int> acc, float factor, ReadOnlySpan<float> sv, Span<float> y)
     {
-        for (var d = 0; d < acc.Length; d++)
-        {
-            var scale = factor * sv[d];
-            y[d] = (acc[d] + offset[d]) * scale;
-        }
+        for (var d = 0; d < acc.Length; d++) y[d] = acc[d] * (factor * sv[d]);
     }
 }
