@@ -36,9 +36,9 @@ public sealed unsafe class Session : IDisposable
         {
             var (block, reads) = (model.Blocks[i], Reads(i));
             var allRead = reads == a.Tokens;
-            RowStage qkvStage = heads is not null && ByteQkvStage.Fits(block)
-                ? new ByteQkvStage(_context, block, _tokens, heads, reads)
-                : new QkvStage(_context, block, _tokens, qkv, heads, reads);
+            RowStage qkvStage = heads is null
+                ? new QkvStage(_context, block, _tokens, qkv, reads)
+                : new ByteQkvStage(_context, block, _tokens, heads, reads);
             _steps.Add(new RowStep(_context, false, [.. before, qkvStage]));
             _steps.Add(heads is null
                 ? new AttentionStep(_context, qkv, _attended, reads)

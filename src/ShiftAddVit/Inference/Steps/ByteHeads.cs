@@ -58,31 +58,24 @@ sealed unsafe class ByteHeads
     /// <summary>sk [N].</summary>
     public float* KeyScales(int image, int head) => Scales(_keyScales, image, head);
 
-    /// <summary>Bytes of scratch that <see cref="Keep"/> needs, a multiple of the alignment.</summary>
-    public long ScratchBytes(int rows) => AlignedBuffer.Align((long)rows * Width);
+    /// <summary>Quantises queries of an image, from a token on.</summary>
+    /// <param name="queries">[rows,C], rows 3C apart.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="token">The first token.</param>
+    /// <param name="rows">How many.</param>
+    public void KeepQueries(float* queries, int image, int token, int rows) =>
+        Quantize(queries, rows, Queries(image, 0) + (long)token * Width, ScalesOfQueries(image, token));
 
-    /// <summary>Takes over some rows of the batch.</summary>
-    /// <param name="qkv">[count,3C].</param>
-    /// <param name="first">The first row.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="prefixOnly">Whether only the prefix tokens' queries are there.</param>
-    /// <param name="scratch"><see cref="ScratchBytes"/> bytes.</param>
-    public void Keep(float* qkv, int first, int count, bool prefixOnly, byte* scratch)
+    /// <summary>Quantises keys, as <see cref="KeepQueries"/>, for <see cref="PackKeys"/>.</summary>
+    public void QuantizeKeys(float* keys, int image, int token, int rows, byte* quantised) =>
+        Quantize(keys, rows, quantised, ScalesOfKeys(image, token));
+
+    /// <summary>Takes over values, as <see cref="KeepQueries"/>.</summary>
+    public void KeepValues(float* values, int image, int token, int rows)
     {
-        for (int end = first + count, rows; first < end; first += rows, qkv += (long)rows * 3 * Width)
-        {
-            var (image, token) = Math.DivRem(first, Tokens);
-            rows = Math.Min(end - first, Tokens - token);
-            var asking = prefixOnly ? Math.Clamp(Architecture.PrefixTokens - token, 0, rows) : rows;
-            KeepQueries(qkv, image, token, asking);
-            Quantize(qkv + Width, rows, scratch, KeyScales(image, 0) + token);
-            PackKeys(image, token, rows, scratch);
-            KeepValues(qkv + 2 * Width, image, token, rows);
-        }
+        var target = Values(image, 0) + (long)token * Width;
+        for (var row = 0; row < rows; row++, values += 3 * Width, target += Width) new ReadOnlySpan<float>(values, Width).CopyTo(new(target, Width));
     }
-
-    void KeepQueries(float* queries, int image, int token, int rows) =>
-        Quantize(queries, rows, Queries(image, 0) + (long)token * Width, QueryScales(image, 0) + token);
 
     /// <summary>Where the scales of an image's queries go, from a token on.</summary>
     public HeadScales ScalesOfQueries(int image, int token) => ScalesAt(QueryScales(image, 0) + token);
@@ -97,16 +90,10 @@ sealed unsafe class ByteHeads
             Kernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
     }
 
-    void KeepValues(float* values, int image, int token, int rows)
+    void Quantize(float* x, int rows, byte* q, in HeadScales scales) => _context.Model.Registry.Attention.QuantizeHeads(new()
     {
-        var target = Values(image, 0) + (long)token * Width;
-        for (var row = 0; row < rows; row++, values += 3 * Width, target += Width) new ReadOnlySpan<float>(values, Width).CopyTo(new(target, Width));
-    }
-
-    void Quantize(float* x, int rows, byte* q, float* scales) => _context.Model.Registry.Attention.QuantizeHeads(new()
-    {
-        Rows = rows, Heads = Architecture.Heads, HeadSize = Architecture.HeadSize,
-        X = x, XStride = 3 * Width, Q = q, QStride = Width, Scales = scales, ScaleStride = ScaleStride,
+        Rows = rows, Heads = Architecture.Heads, HeadSize = scales.HeadSize,
+        X = x, XStride = 3 * Width, Q = q, QStride = Width, Scales = scales.Scales, ScaleStride = scales.Stride,
     });
 
     HeadScales ScalesAt(float* scales) => new() { HeadSize = Architecture.HeadSize, Scales = scales, Stride = ScaleStride };

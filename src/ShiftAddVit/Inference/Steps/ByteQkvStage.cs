@@ -1,37 +1,43 @@
+using ShiftAddVit.Kernels;
+
 namespace ShiftAddVit.Inference.Steps;
 
 /// <summary>
-/// Queries, keys and values of the normed tokens as <see cref="ByteHeads"/>, by a layer that is cut in three: queries and keys are quantised
-/// before they leave the kernel's registers, values go where attention reads them.
+/// Queries, keys and values of the normed tokens as <see cref="ByteHeads"/>. A layer that takes bytes and can be cut in three is: then queries
+/// and keys are quantised before they leave the kernel's registers, and values go where attention reads them.
 /// </summary>
 sealed unsafe class ByteQkvStage : RowStage
 {
     readonly CompiledBlock _block;
-    readonly CompiledLinear _queries, _keys, _values;
     readonly Region _tokens;
     readonly ByteHeads _heads;
     readonly bool _prefixOnly;
     readonly Tap _tap;
 
+    /// <summary>The parts of the layer; null where it is not cut.</summary>
+    readonly CompiledLinear? _queries, _keys, _values;
+
     /// <param name="context">The session.</param>
-    /// <param name="block">The layers; <see cref="Fits"/>.</param>
+    /// <param name="block">The layers.</param>
     /// <param name="tokens">x [B*N,C].</param>
     /// <param name="heads">Written.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
     public ByteQkvStage(StepContext context, CompiledBlock block, Region tokens, ByteHeads heads, int queries) : base(context)
     {
         (_block, _tokens, _heads, _prefixOnly) = (block, tokens, heads, queries != context.Model.Architecture.Tokens);
-        var c = Width;
-        (_queries, _keys, _values) = (block.Qkv.Part(0, c)!, block.Qkv.Part(c, c)!, block.Qkv.Part(2 * c, c)!);
         _tap = Tap.OfTokens(context, block.Qkv);
+        var c = Width;
+        if (!block.Qkv.IsInteger || block.Qkv.Part(c, c) is not { } keys) return;
+        (_queries, _keys, _values) = (block.Qkv.Part(0, c), keys, block.Qkv.Part(2 * c, c));
     }
 
     int Width => _block.Qkv.Inputs;
 
-    /// <summary>Whether the layer takes bytes and can be cut.</summary>
-    public static bool Fits(CompiledBlock block) => block.Qkv.IsInteger && block.Qkv.Part(block.Qkv.Inputs, block.Qkv.Inputs) is not null;
+    public override long ScratchBytes(int rows) =>
+        FloatBytes(rows, Width) + KeyBytes(rows) + (_keys is null ? FloatBytes(rows, 3 * Width) : 0) + _block.Qkv.ScratchBytes(rows);
 
-    public override long ScratchBytes(int rows) => FloatBytes(rows, Width) + _heads.ScratchBytes(rows) + _block.Qkv.ScratchBytes(rows);
+    /// <summary>Keys between their quantisation and their packing.</summary>
+    long KeyBytes(int rows) => Align((long)rows * Width);
 
     public override void Run(int first, int count, byte* scratch)
     {
@@ -40,26 +46,39 @@ sealed unsafe class ByteQkvStage : RowStage
         {
             var (image, token) = Math.DivRem(first, a.Tokens);
             rows = Math.Min(end - first, a.Tokens - token);
+            var normed = (float*)scratch;
+            var keys = scratch + FloatBytes(rows, Width);
             var asking = _prefixOnly ? Math.Clamp(a.PrefixTokens - token, 0, rows) : rows;
-            Run(image, token, rows, asking, scratch);
+            if (_keys is null) RunWhole(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
+            else RunParts(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
+            _tap.Keep(normed, first, rows);
+            TimeBudget.Enter(Work.QuantizeHeads);
+            _heads.PackKeys(image, token, rows, keys);
         }
     }
 
     public override void Show(ActivationObserver observer) => _tap.Show(observer, Rows);
 
-    void Run(int image, int token, int rows, int asking, byte* scratch)
+    float* Tokens(int image, int token) =>
+        Context.Arena.Pointer<float>(_tokens) + ((long)image * Context.Model.Architecture.Tokens + token) * Width;
+
+    void RunParts(int image, int token, int rows, int asking, float* normed, byte* keys, byte* rest)
     {
-        var first = image * Context.Model.Architecture.Tokens + token;
-        var normed = (float*)scratch;
-        var keys = scratch + FloatBytes(rows, Width);
-        var rest = keys + _heads.ScratchBytes(rows);
-        _block.Qkv.Normalize(Context.Arena.Pointer<float>(_tokens) + (long)first * Width, _block.Norm1, rows, normed, rest);
-        _tap.Keep(normed, first, rows);
+        _block.Qkv.Normalize(Tokens(image, token), _block.Norm1, rows, normed, rest);
         if (asking > 0)
-            _queries.QuantizeHeads(rows, asking, _heads.Queries(image, 0) + (long)token * Width, Width, _heads.ScalesOfQueries(image, token), rest);
-        _keys.QuantizeHeads(rows, rows, keys, Width, _heads.ScalesOfKeys(image, token), rest);
-        _values.Store(rows, rows, _heads.Values(image, 0) + (long)token * Width, Width, rest);
+            _queries!.QuantizeHeads(rows, asking, _heads.Queries(image, 0) + (long)token * Width, Width, _heads.ScalesOfQueries(image, token), rest);
+        _keys!.QuantizeHeads(rows, rows, keys, Width, _heads.ScalesOfKeys(image, token), rest);
+        _values!.Store(rows, rows, _heads.Values(image, 0) + (long)token * Width, Width, rest);
+    }
+
+    void RunWhole(int image, int token, int rows, int asking, float* normed, byte* keys, byte* rest)
+    {
+        var qkv = (float*)rest;
+        var width = 3 * Width;
+        _block.Qkv.ApplyNormed(Tokens(image, token), _block.Norm1, rows, qkv, width, Epilogue.Store, normed, rest + FloatBytes(rows, width));
         TimeBudget.Enter(Work.QuantizeHeads);
-        _heads.PackKeys(image, token, rows, keys);
+        _heads.KeepQueries(qkv, image, token, asking);
+        _heads.QuantizeKeys(qkv + Width, image, token, rows, keys);
+        _heads.KeepValues(qkv + 2 * Width, image, token, rows);
     }
 }
