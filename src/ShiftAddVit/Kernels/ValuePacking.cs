@@ -27,6 +27,7 @@ sealed unsafe class ValuePacking(KernelIsa widest)
     }
 
     /// <summary>A vector of channels at a time, which lies within a panel where the order has quads.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Columns<T>(in ValueOperands o) where T : struct, IFloatLanes<T>
     {
         var (nr, panelBytes) = (o.Order.Nr, (nint)o.Order.PanelBytes(Inputs(o.Tokens)));
@@ -56,6 +57,7 @@ sealed unsafe class ValuePacking(KernelIsa widest)
     }
 
     /// <summary>Writes the scales of largest magnitudes and returns what values are multiplied by.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static T Scale<T>(T largest, float* scales) where T : struct, IFloatLanes<T>
     {
         var reciprocals = stackalloc float[T.Count];
@@ -77,6 +79,7 @@ sealed unsafe class ValuePacking(KernelIsa widest)
     }
 
     /// <summary>Any order, byte by byte.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void Scatter<T>(in ValueOperands o, int channel, T reciprocals) where T : struct, IFloatLanes<T>
     {
         var (nr, group, panelBytes) = (o.Order.Nr, o.Order.KGroup, (nint)o.Order.PanelBytes(Inputs(o.Tokens)));
