@@ -1,14 +1,16 @@
 using System.Runtime.CompilerServices;
+using ShiftAddVit.Kernels.Jit;
 using ShiftAddVit.Kernels.Portable;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels;
 
 /// <summary>
-/// What attention on bytes does around its two integer products, on blocks of rows, in vectors of up to a given width. All input is finite.
+/// What attention on bytes does around its two integer products, on blocks of rows, in vectors of up to a given width, or by generated code
+/// where there is any. All input is finite.
 /// The bits are those of <see cref="Reference.AttentionReference"/> in every width. Strides are in elements.
 /// </summary>
-sealed unsafe class AttentionOps(KernelIsa widest)
+sealed unsafe class AttentionOps(KernelIsa widest, GeneratedRows? generated = null)
 {
     /// <summary>A row of probabilities is padded to a multiple of this; the padding is written, as 0.</summary>
     public const int ProbabilityPadding = 64;
@@ -34,6 +36,11 @@ sealed unsafe class AttentionOps(KernelIsa widest)
     /// </summary>
     public void Softmax(in SoftmaxOperands operands)
     {
+        if (generated is not null && GeneratedRows.FitsSoftmax(operands.Rows, operands.Keys))
+        {
+            generated.Softmax(operands);
+            return;
+        }
         var o = operands;
         for (var rest = operands.Rows; rest > 0; rest -= RowsAtATime)
         {

@@ -87,8 +87,9 @@ public sealed class KernelRegistry
         var forcedJobs = Force(forced);
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
-        (Rows, Attention, Values) = (new(widest), new(widest), new(widest));
-        Blocks = new(Rows);
+        var generated = GeneratedRows.Under(cap);
+        (Rows, Values) = (new(widest), new(widest));
+        (Blocks, Attention) = (new(Rows, generated), new(widest, generated));
     }
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ShiftAddVit.Kernels.Jit;
 using ShiftAddVit.Kernels.Portable;
 using ShiftAddVit.Tensors;
 
@@ -7,9 +8,9 @@ namespace ShiftAddVit.Kernels;
 /// <summary>
 /// Row operations on blocks of rows, one after the other in memory; the bits are those of <see cref="RowOps"/> row by row. Each pass goes
 /// over several rows before the next begins, as many as the first-level cache holds: what one row waits for, a sum across lanes or a
-/// division, another computes meanwhile.
+/// division, another computes meanwhile. Generated code does it where there is any.
 /// </summary>
-sealed unsafe class RowBlockOps(RowOps rows)
+sealed unsafe class RowBlockOps(RowOps rows, GeneratedRows? generated = null)
 {
     const int MostRowsAtATime = 32, ElementsAtATime = 4096;
 
@@ -21,6 +22,11 @@ sealed unsafe class RowBlockOps(RowOps rows)
     /// <param name="scales">s [M].</param>
     public void Quantize(float* x, int m, int k, byte* q, float* scales)
     {
+        if (generated is not null && GeneratedRows.FitsBlock(m, k))
+        {
+            generated.Quantize(x, m, k, q, scales);
+            return;
+        }
         for (int count; m > 0; m -= count, x += (long)count * k, q += (long)count * k, scales += count)
         {
             count = int.Min(m, RowsAtATime(k));
@@ -35,12 +41,17 @@ sealed unsafe class RowBlockOps(RowOps rows)
     /// <param name="x">[M,K].</param>
     /// <param name="m">M.</param>
     /// <param name="norm">Of K elements.</param>
-    /// <param name="y">[M,K], the normed rows.</param>
+    /// <param name="y">[M,K], the normed rows; not where x is.</param>
     /// <param name="q">[M,K].</param>
     /// <param name="scales">s [M].</param>
     public void LayerNormQuantize(float* x, int m, in NormOperands norm, float* y, byte* q, float* scales)
     {
         var k = norm.Length;
+        if (generated is not null && GeneratedRows.FitsBlock(m, k))
+        {
+            generated.LayerNormQuantize(x, m, norm, y, q, scales);
+            return;
+        }
         for (int count; m > 0; m -= count, x += (long)count * k, y += (long)count * k, q += (long)count * k, scales += count)
         {
             count = int.Min(m, RowsAtATime(k));

@@ -41,31 +41,44 @@ public unsafe class AttentionOpsTests
             }
     }
 
-    [Theory, MemberData(nameof(Widths))]
+    public static TheoryData<KernelIsa> WidthsAndGenerated => KernelRows.WidthsAndGenerated;
+
+    /// <summary>Of scores: all alike; nearly; no two alike; further apart than the table is long, and than an integer holds.</summary>
+    static readonly int[] Spreads = [0, 1, 1000, 1_000_000, int.MaxValue];
+
+    [Theory, MemberData(nameof(WidthsAndGenerated))]
     public void Softmax_has_the_bits_of_the_reference_for_every_number_of_keys(KernelIsa widest)
     {
-        var random = new Random(3);
-        for (var n = 1; n <= 210; n++)
-            foreach (var spread in (ReadOnlySpan<int>)[0, 1, 1000, 1_000_000, int.MaxValue]) AssertSoftmax(widest, random, n, spread);
+        var (random, ops) = (new Random(3), KernelRows.OperationsIn(widest).Attention);
+        foreach (var n in (int[])[.. Enumerable.Range(1, 300), 1024, 1025])
+            foreach (var spread in Spreads) AssertSoftmax(ops, random, Rows, n, spread);
     }
 
-    static void AssertSoftmax(KernelIsa widest, Random random, int n, int spread)
+    [Theory, MemberData(nameof(WidthsAndGenerated))]
+    public void Softmax_has_the_bits_of_the_reference_for_every_number_of_rows(KernelIsa widest)
+    {
+        var (random, ops) = (new Random(4), KernelRows.OperationsIn(widest).Attention);
+        for (var m = 1; m <= 20; m++)
+            foreach (var spread in Spreads) AssertSoftmax(ops, random, m, 67, spread);
+    }
+
+    static void AssertSoftmax(AttentionOps ops, Random random, int rows, int n, int spread)
     {
         var (stride, padded) = (n + Gap, AttentionOps.Padded(n));
-        var acc = new int[(Rows - 1) * stride + n];
+        var acc = new int[(rows - 1) * stride + n];
         foreach (ref var score in acc.AsSpan()) score = random.Next(-spread, spread);
         float[] sk = [.. KernelRows.RandomFloats(random, n).Select(value => Math.Abs(value) * 1e-3f + 1e-6f)];
-        float[] steps = [.. KernelRows.RandomFloats(random, Rows).Select(value => Math.Abs(value) + 1e-3f)];
+        float[] steps = [.. KernelRows.RandomFloats(random, rows).Select(value => Math.Abs(value) + 1e-3f)];
         using var scores = GuardedMemory.Of<int>(acc);
         using var keyScales = GuardedMemory.Of<float>(sk);
         using var factors = GuardedMemory.Of<float>(steps);
-        using var p = new GuardedMemory(Rows * padded);
-        new AttentionOps(widest).Softmax(new()
+        using var p = new GuardedMemory(rows * padded);
+        ops.Softmax(new()
         {
-            Rows = Rows, Keys = n, Scores = (int*)scores.Pointer, ScoreStride = stride, KeyScales = Floats(keyScales),
+            Rows = rows, Keys = n, Scores = (int*)scores.Pointer, ScoreStride = stride, KeyScales = Floats(keyScales),
             Factors = Floats(factors), Probabilities = p.Pointer,
         });
-        for (var m = 0; m < Rows; m++)
+        for (var m = 0; m < rows; m++)
         {
             var expected = new byte[padded];
             var sum = AttentionReference.Softmax(acc.AsSpan(m * stride, n), sk, steps[m], expected.AsSpan(0, n));

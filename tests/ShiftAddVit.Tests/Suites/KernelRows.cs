@@ -23,6 +23,18 @@ static class KernelRows
     /// <summary>What row operations are written for.</summary>
     public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>().Where(isa => isa.IsPortable)];
 
+    /// <summary>The same, and the instructions that they are generated in where that is possible.</summary>
+    public static TheoryData<KernelIsa> WidthsAndGenerated =>
+        GeneratedRows.Under(KernelIsa.Avx512Vnni) is null ? Widths : [.. Widths.Select(row => row.Data), KernelIsa.Avx512Vnni];
+
+    /// <summary>Row operations as a registry makes them, for a machine that has the instructions.</summary>
+    public static (RowOps Rows, RowBlockOps Blocks, AttentionOps Attention) OperationsIn(KernelIsa isa)
+    {
+        var (widest, generated) = (isa.IsGenerated ? KernelIsa.Vector512 : isa, GeneratedRows.Under(isa));
+        var rows = new RowOps(widest);
+        return (rows, new(rows, generated), new(widest, generated));
+    }
+
     static TheoryData<string> Names<T>() where T : Kernel =>
         [.. Rows.OfType<T>().Where(kernel => kernel.CanRun).Select(kernel => kernel.Name.ToString())];
 

@@ -2,25 +2,32 @@ using ShiftAddVit.Kernels;
 
 namespace ShiftAddVit.Tests.Suites;
 
-/// <summary>Blocks of rows have the bits of the operations row by row, in every width.</summary>
+/// <summary>Blocks of rows have the bits of the operations row by row, in every width and in generated code.</summary>
 public unsafe class RowBlockOpsTests
 {
-    /// <summary>More rows than any pass takes at a time; whole groups of vectors of each width, and none.</summary>
-    static readonly (int M, int K)[] Shapes = [(1, 64), (40, 192), (7, 768), (3, 8192), (33, 48), (5, 20), (40, 1), (2, 37)];
+    /// <summary>More rows than any pass takes at a time, and every rest of them; whole groups of vectors of each width, and none.</summary>
+    static readonly (int M, int K)[] Shapes =
+    [
+        (1, 64), (40, 192), (7, 768), (3, 8192), (33, 48), (5, 20), (40, 1), (2, 37), (5, 8192),
+        .. Enumerable.Range(1, 20).Select(m => (m, 128)), .. Enumerable.Range(1, 20).Select(blocks => (9, blocks * 64)),
+    ];
 
-    public static TheoryData<KernelIsa> Widths => KernelRows.Widths;
+    /// <summary>Of rows that are normal numbers; whose squares overflow; whose largest magnitudes are negligible, or nearly.</summary>
+    static readonly float[] Spreads = [1, 1e30f, 7e-31f, 1e-38f];
+
+    public static TheoryData<KernelIsa> Widths => KernelRows.WidthsAndGenerated;
 
     [Theory, MemberData(nameof(Widths))]
     public void Quantising_a_block_quantises_its_rows(KernelIsa widest)
     {
-        var rows = new RowOps(widest);
-        foreach (var (m, k) in Shapes)
+        var (rows, blocks, _) = KernelRows.OperationsIn(widest);
+        foreach (var ((m, k), spread) in Cases)
         {
-            var x = Rows(m, k);
+            var x = Rows(m, k, spread);
             using var input = GuardedMemory.Of<float>(x);
             using var q = new GuardedMemory(m * k);
             using var scales = new GuardedMemory(m * sizeof(float));
-            new RowBlockOps(rows).Quantize((float*)input.Pointer, m, k, q.Pointer, (float*)scales.Pointer);
+            blocks.Quantize((float*)input.Pointer, m, k, q.Pointer, (float*)scales.Pointer);
             for (var row = 0; row < m; row++) AssertQuantized(rows, x[(row * k)..((row + 1) * k)], q.Bytes.Slice(row * k, k), scales.As<float>()[row]);
         }
     }
@@ -28,10 +35,10 @@ public unsafe class RowBlockOpsTests
     [Theory, MemberData(nameof(Widths))]
     public void Norming_and_quantising_a_block_does_both_to_its_rows(KernelIsa widest)
     {
-        var rows = new RowOps(widest);
-        foreach (var (m, k) in Shapes)
+        var (rows, blocks, _) = KernelRows.OperationsIn(widest);
+        foreach (var ((m, k), spread) in Cases)
         {
-            var x = Rows(m, k);
+            var x = Rows(m, k, spread);
             using var input = GuardedMemory.Of<float>(x);
             using var gamma = GuardedMemory.Of<float>(KernelRows.RandomFloats(new(1), k));
             using var beta = GuardedMemory.Of<float>(KernelRows.RandomFloats(new(2), k));
@@ -39,7 +46,7 @@ public unsafe class RowBlockOpsTests
             using var q = new GuardedMemory(m * k);
             using var scales = new GuardedMemory(m * sizeof(float));
             var norm = new NormOperands { Length = k, Gamma = (float*)gamma.Pointer, Beta = (float*)beta.Pointer, Epsilon = 1e-6f };
-            new RowBlockOps(rows).LayerNormQuantize((float*)input.Pointer, m, norm, (float*)y.Pointer, q.Pointer, (float*)scales.Pointer);
+            blocks.LayerNormQuantize((float*)input.Pointer, m, norm, (float*)y.Pointer, q.Pointer, (float*)scales.Pointer);
             for (var row = 0; row < m; row++)
             {
                 var expected = new float[k];
@@ -50,10 +57,12 @@ public unsafe class RowBlockOpsTests
         }
     }
 
+    static IEnumerable<((int M, int K) Shape, float Spread)> Cases => Shapes.SelectMany(shape => Spreads.Select(spread => (shape, spread)));
+
     /// <summary>Rows of very different sizes, one of them all zeros.</summary>
-    static float[] Rows(int m, int k)
+    static float[] Rows(int m, int k, float spread)
     {
-        var x = KernelRows.RandomFloats(new(m + k), m * k);
+        var x = KernelRows.RandomFloats(new(m + k), m * k, spread);
         for (var i = 0; i < x.Length; i++) x[i] *= i / k % 5 * 10;
         return x;
     }
