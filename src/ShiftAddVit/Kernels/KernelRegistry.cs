@@ -115,10 +115,10 @@ public sealed class KernelRegistry
     /// <summary>The row operations, in the widest vectors allowed.</summary>
     internal RowOps Rows { get; }
 
-    /// <summary>The row operations on blocks of rows.</summary>
+    /// <summary>The row operations on blocks of rows, in generated code where there is any.</summary>
     internal RowBlockOps Blocks { get; }
 
-    /// <summary>The operations between the products of 8-bit attention, in the same vectors.</summary>
+    /// <summary>The operations between the products of 8-bit attention, in the same.</summary>
     internal AttentionOps Attention { get; }
 
     /// <summary>How the values of 8-bit attention become an operand, in the same vectors.</summary>
