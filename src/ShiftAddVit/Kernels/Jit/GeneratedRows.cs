@@ -5,7 +5,7 @@ namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
 /// Row operations by generated code, for blocks of at least a quad of rows. Measured on Zen 4, in cycles a row, portable vectors of 512 bits
-/// in brackets: layer norm and quantisation of 192 elements 125 (178), softmax of 197 keys 92 (154), quantisation of 768 elements 170 (190).
+/// in brackets: layer norm and quantisation of 192 elements 112 (175), softmax of 197 keys 92 (153), quantisation of 768 elements 172 (197).
 /// </summary>
 sealed unsafe class GeneratedRows
 {
@@ -14,7 +14,7 @@ sealed unsafe class GeneratedRows
     /// <summary>What bounds the scratch on the stack, 32 KB.</summary>
     const int MostKeys = 1024;
 
-    readonly CodeCache<RowBlockKey> _blocks = new(key => new RowBlockEmitter(key.Norms, key.Quads).Emit());
+    readonly CodeCache<RowBlockKey> _blocks = new(key => (key.Norms ? new NormedBlockEmitter(key.Quads) : new RowBlockEmitter(key.Quads)).Emit());
     readonly CodeCache<SoftmaxKey> _softmaxes = new(key => new SoftmaxEmitter(key.Keys, key.Quads).Emit());
 
     GeneratedRows() { }
@@ -58,7 +58,7 @@ sealed unsafe class GeneratedRows
 
     void Run(RowBlockKey key, int groups, RowArguments arguments)
     {
-        (arguments.Groups, arguments.NormedStep) = (groups, arguments.Stride * key.Quads * RowQuadEmitter.Rows);
+        arguments.Groups = groups;
         ((delegate* unmanaged<RowArguments*, void>)_blocks.Get(key))(&arguments);
     }
 

@@ -2,7 +2,7 @@ using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;
 
-/// <summary>What <see cref="HeadQuantizationEmitter"/> reads from memory; indices are in floats.</summary>
+/// <summary>What <see cref="HeadQuantizationEmitter"/> and <see cref="RowQuadEmitter"/> read from memory; indices are in floats.</summary>
 static unsafe class HeadConstants
 {
     const int Lanes = 16;

@@ -9,11 +9,8 @@ unsafe struct RowArguments
     /// <summary>x [M,K].</summary>
     public float* X;
 
-    /// <summary>[M,K], the normed rows; with a step of 0 those of a group only, and the next group's in their place.</summary>
+    /// <summary>[M,K], the normed rows, where there is a norm.</summary>
     public float* Normed;
-
-    /// <summary>Bytes from one group of rows to the next.</summary>
-    public nint NormedStep;
 
     /// <summary>q [M,K].</summary>
     public byte* Quantized;

@@ -5,19 +5,20 @@ using static Iced.Intel.AssemblerRegisters;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// Writes <see cref="RowOps.Quantize"/> of groups of rows, after <see cref="RowOps.LayerNorm"/> or of the rows as they are.
-/// rsi walks the rows of a quad; r8 and r9 are one and three strides of them.
+/// Writes <see cref="RowOps.Quantize"/> of groups of rows. rsi walks the rows of a quad; r8 and r9 are one and three strides of them.
 /// </summary>
-sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quads)
+unsafe class RowBlockEmitter(int quads) : RowQuadEmitter(quads)
 {
     /// <summary>Registers: a sum or maximum of each row; numbers that a reduction may change, and values of a vector; a factor of each row.</summary>
-    const int Results = 0, Values = 4, PerRow = 8, Gamma = 12, Beta = 13, Order = 14, Signs = 15;
+    protected const int Results = 0, Values = 4, PerRow = 8;
 
-    const int BlockBytes = Block * sizeof(float);
+    const int Order = 14, Signs = 15;
+
+    protected const int BlockBytes = Block * sizeof(float);
 
     /// <summary>VRANGEPS, asked for the larger magnitude and to clear its sign.</summary>
-    const Code LargerMagnitude = Code.EVEX_Vrangeps_zmm_k1z_zmm_zmmm512b32_imm8_sae;
-    const int WithoutSign = 0b10_11;
+    protected const Code LargerMagnitude = Code.EVEX_Vrangeps_zmm_k1z_zmm_zmmm512b32_imm8_sae;
+    protected const int WithoutSign = 0b10_11;
 
     /// <summary>VCMPPS.</summary>
     const int LessThan = 1;
@@ -31,98 +32,18 @@ sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quad
         Vectors.Load(Signs, Constant(HeadConstants.SignsIndex));
     }
 
-    protected override IEnumerable<Action<int>> Passes() => norms ? [Sum, SumSquares, Normalize, Round] : [Measure, Round];
+    protected override IEnumerable<Action<int>> Passes() => [Measure, quad => Round(nameof(RowArguments.X), quad)];
 
     protected override void Advance()
     {
         Writer.lea(rdx, __[r8 * 4]);
         if (GroupRows > Rows) Writer.add(rdx, rdx);
         Writer.add(Argument(nameof(RowArguments.X)), rdx);
+        Writer.add(Argument(nameof(RowArguments.Normed)), rdx);
         Writer.shr(rdx, 2);
         Writer.add(Argument(nameof(RowArguments.Quantized)), rdx);
-        Writer.mov(rdx, Argument(nameof(RowArguments.NormedStep)));
-        Writer.add(Argument(nameof(RowArguments.Normed)), rdx);
         Writer.add(Argument(nameof(RowArguments.Scales)), GroupRows * sizeof(float));
         Writer.dec(Argument(nameof(RowArguments.Groups)));
-    }
-
-    void Sum(int quad)
-    {
-        Start(nameof(RowArguments.X), quad);
-        Clear(Results);
-        Loop(() =>
-        {
-            foreach (var (row, place) in PlacesOfBlock(Register.RSI)) Vectors.Do(Isa.Add, Results + row, Results + row, place);
-            Writer.add(rsi, BlockBytes);
-        });
-        Reduce(Isa.Add, Results, Constant(HeadConstants.OrderIndex));
-        DivideByLength();
-        Keep(nameof(RowArguments.Means), quad);
-    }
-
-    /// <summary>Leaves x - mean where the normed rows will be.</summary>
-    void SumSquares(int quad)
-    {
-        BroadcastRows(PerRow, Register.RDI, Slot(nameof(RowArguments.Means), quad));
-        Start(nameof(RowArguments.Normed), quad);
-        Writer.mov(rdx, rsi);
-        Start(nameof(RowArguments.X), quad);
-        Clear(Results);
-        Loop(() =>
-        {
-            foreach (var ((row, from), (_, to)) in PlacesOfBlock(Register.RSI).Zip(PlacesOfBlock(Register.RDX)))
-            {
-                var value = Values + row;
-                Vectors.Load(value, from);
-                Vectors.Do(Isa.Subtract, value, value, PerRow + row);
-                Vectors.Store(to, value);
-                Vectors.Do(Isa.Multiply, value, value, value);
-                Vectors.Do(Isa.Add, Results + row, Results + row, value);
-            }
-            Writer.add(rsi, BlockBytes);
-            Writer.add(rdx, BlockBytes);
-        });
-        Reduce(Isa.Add, Results, Constant(HeadConstants.OrderIndex));
-        DivideByLength();
-        Four(Code.VEX_Vbroadcastss_xmm_m32, Values, Argument(Register.RDI, nameof(RowArguments.Epsilon)));
-        Four(Code.VEX_Vaddps_xmm_xmm_xmmm128, Results, Results, Values);
-        Writer.AddInstruction(Instruction.Create(Code.VEX_Vsqrtps_xmm_xmmm128, Xmm(Results), Xmm(Results)));
-        Four(Code.VEX_Vbroadcastss_xmm_m32, Values, Constant(HeadConstants.OneIndex));
-        Four(Code.VEX_Vdivps_xmm_xmm_xmmm128, Results, Values, Results);
-        Keep(nameof(RowArguments.Factors), quad);
-    }
-
-    /// <summary>y = (x - mean) factor gamma + beta, and its largest magnitude.</summary>
-    void Normalize(int quad)
-    {
-        BroadcastRows(PerRow, Register.RDI, Slot(nameof(RowArguments.Factors), quad));
-        Writer.mov(r10, Argument(nameof(RowArguments.Gamma)));
-        Writer.mov(r11, Argument(nameof(RowArguments.Beta)));
-        Start(nameof(RowArguments.Normed), quad);
-        Clear(Results);
-        Loop(() =>
-        {
-            for (var j = 0; j < VectorsPerBlock; j++) NormalizeVectors(j * VectorBytes);
-            Writer.add(rsi, BlockBytes);
-            Writer.add(r10, BlockBytes);
-            Writer.add(r11, BlockBytes);
-        });
-        Scale(quad);
-    }
-
-    void NormalizeVectors(int offset)
-    {
-        Vectors.Load(Gamma, At(Register.R10, offset));
-        Vectors.Load(Beta, At(Register.R11, offset));
-        for (var row = 0; row < Rows; row++)
-        {
-            var (value, place) = (Values + row, Row(Register.RSI, Register.R8, Register.R9, row, offset));
-            Vectors.Do(Isa.Multiply, value, PerRow + row, place);
-            Vectors.Do(Isa.Multiply, value, value, Gamma);
-            Vectors.Do(Isa.Add, value, value, Beta);
-            Vectors.Store(place, value);
-            Writer.AddInstruction(Instruction.Create(LargerMagnitude, Zmm(Results + row), Zmm(Results + row), Zmm(value), WithoutSign));
-        }
     }
 
     /// <summary>The largest magnitude of x.</summary>
@@ -140,7 +61,7 @@ sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quad
     }
 
     /// <summary>max / 127 to the scales, 127 / max to the factors; 1 and 0 where max is negligible.</summary>
-    void Scale(int quad)
+    protected void Scale(int quad)
     {
         const int levels = Values, scales = Values + 1, factors = Values + 2;
         Reduce(Isa.Max, Results, Constant(HeadConstants.OrderIndex));
@@ -163,8 +84,8 @@ sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quad
         Writer.AddInstruction(broadcast);
     }
 
-    /// <summary>q = roundHalfEven(y factor) + 128; an inverted highest bit adds 128.</summary>
-    void Round(int quad)
+    /// <summary>q = roundHalfEven(x factor) + 128; an inverted highest bit adds 128.</summary>
+    protected void Round(string rows, int quad)
     {
         BroadcastRows(PerRow, Register.RDI, Slot(nameof(RowArguments.Factors), quad));
         Writer.mov(r10, r8);
@@ -172,7 +93,7 @@ sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quad
         Writer.lea(r11, __[r10 + r10 * 2]);
         Writer.mov(rdx, Argument(nameof(RowArguments.Quantized)));
         if (quad > 0) Writer.add(rdx, r8);
-        Start(norms ? nameof(RowArguments.Normed) : nameof(RowArguments.X), quad);
+        Start(rows, quad);
         Loop(() =>
         {
             for (var row = 0; row < Rows; row++) RoundRow(row);
@@ -195,7 +116,7 @@ sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quad
     }
 
     /// <summary>The vectors of a block, those of the four rows in turn.</summary>
-    static IEnumerable<(int Row, MemoryOperand Place)> PlacesOfBlock(Register start)
+    protected static IEnumerable<(int Row, MemoryOperand Place)> PlacesOfBlock(Register start)
     {
         for (var j = 0; j < VectorsPerBlock; j++)
             for (var row = 0; row < Rows; row++)
@@ -203,34 +124,26 @@ sealed unsafe class RowBlockEmitter(bool norms, int quads) : RowQuadEmitter(quad
     }
 
     /// <summary>rsi to the first row of a quad, rcx to the number of blocks.</summary>
-    void Start(string rows, int quad)
+    protected void Start(string rows, int quad)
     {
         Writer.mov(rsi, Argument(rows));
         if (quad > 0) Writer.lea(rsi, __[rsi + r8 * 4]);
         Writer.mov(rcx, Argument(nameof(RowArguments.Blocks)));
     }
 
-    void DivideByLength()
-    {
-        Four(Code.VEX_Vbroadcastss_xmm_m32, Values, Argument(Register.RDI, nameof(RowArguments.Length)));
-        Four(Code.VEX_Vdivps_xmm_xmm_xmmm128, Results, Results, Values);
-    }
+    protected void Four(Code operation, int to, MemoryOperand from) => Writer.AddInstruction(Instruction.Create(operation, Xmm(to), from));
 
-    void Keep(string numbers, int quad) => StoreFour(At(Register.RDI, Slot(numbers, quad)), Results);
+    protected void Four(Code operation, int to, int left, int right) => Writer.AddInstruction(Instruction.Create(operation, Xmm(to), Xmm(left), Xmm(right)));
 
-    void Four(Code operation, int to, MemoryOperand from) => Writer.AddInstruction(Instruction.Create(operation, Xmm(to), from));
+    protected void StoreFour(MemoryOperand to, int from) => Writer.AddInstruction(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, to, Xmm(from)));
 
-    void Four(Code operation, int to, int left, int right) => Writer.AddInstruction(Instruction.Create(operation, Xmm(to), Xmm(left), Xmm(right)));
+    protected static MemoryOperand Constant(int index) => At(Register.RAX, index * sizeof(float));
 
-    void StoreFour(MemoryOperand to, int from) => Writer.AddInstruction(Instruction.Create(Code.VEX_Vmovups_xmmm128_xmm, to, Xmm(from)));
+    protected static int Slot(string numbers, int quad) => Offset(numbers) + quad * Rows * sizeof(float);
 
-    static MemoryOperand Constant(int index) => At(Register.RAX, index * sizeof(float));
+    protected static MemoryOperand Argument(Register start, string field) => At(start, Offset(field));
 
-    static int Slot(string numbers, int quad) => Offset(numbers) + quad * Rows * sizeof(float);
-
-    static MemoryOperand Argument(Register start, string field) => At(start, Offset(field));
-
-    static AssemblerMemoryOperand Argument(string field) => __qword_ptr[rdi + Offset(field)];
+    protected static AssemblerMemoryOperand Argument(string field) => __qword_ptr[rdi + Offset(field)];
 
     static int Offset(string field) => (int)Marshal.OffsetOf<RowArguments>(field);
 }

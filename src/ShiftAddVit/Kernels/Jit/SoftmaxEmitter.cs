@@ -26,7 +26,8 @@ sealed unsafe class SoftmaxEmitter(int keys, int quads) : RowQuadEmitter(quads)
         Writer.mov(rax, Argument(nameof(SoftmaxArguments.Constants)));
         Vectors.Load(Order, At(Register.RAX, HeadConstants.OrderIndex * sizeof(float)));
         Writer.mov(r11, Argument(nameof(SoftmaxArguments.Table)));
-        for (var i = 0; i < ExponentialTable.Length / VectorBytes; i++) Vectors.Load(Table + i, At(Register.R11, SoftmaxConstants.TableIndex + i * VectorBytes));
+        for (var i = 0; i < ExponentialTable.Length / VectorBytes; i++)
+            Vectors.Load(Table + i, At(Register.R11, SoftmaxConstants.TableIndex + i * VectorBytes));
         Vectors.Load(Last, At(Register.R11, SoftmaxConstants.LastIndex));
         Vectors.Load(Ones, At(Register.R11, SoftmaxConstants.OnesIndex));
         Vectors.Load(Signs, At(Register.R11, SoftmaxConstants.SignsIndex));

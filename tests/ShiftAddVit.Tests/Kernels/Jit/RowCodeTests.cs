@@ -10,7 +10,7 @@ public class RowCodeTests
     /// <summary>Softmax without a tail, with one that is a vector in part, and with nothing but a tail.</summary>
     static readonly Dictionary<string, Func<int, RowQuadEmitter>> Emitters = new()
     {
-        ["Quantize"] = quads => new RowBlockEmitter(norms: false, quads), ["LayerNormQuantize"] = quads => new RowBlockEmitter(norms: true, quads),
+        ["Quantize"] = quads => new RowBlockEmitter(quads), ["LayerNormQuantize"] = quads => new NormedBlockEmitter(quads),
         ["Softmax 64"] = quads => new SoftmaxEmitter(64, quads), ["Softmax 197"] = quads => new SoftmaxEmitter(197, quads),
         ["Softmax 17"] = quads => new SoftmaxEmitter(17, quads),
     };
