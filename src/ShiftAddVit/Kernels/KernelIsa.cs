@@ -51,7 +51,7 @@ static class KernelIsaSupport
         public bool IsAccelerated => isa switch
         {
             KernelIsa.Avx512Vnni => CpuFeatures.Avx512Vnni,
-            KernelIsa.Avx512 => Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported,
+            KernelIsa.Avx512 => CpuFeatures.Avx512,
             KernelIsa.AvxVnni => CpuFeatures.AvxVnni,
             KernelIsa.Avx2 => Avx2.IsSupported && Fma.IsSupported,
             KernelIsa.AdvSimdDp => Dp.IsSupported,
