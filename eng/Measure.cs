@@ -1,44 +1,71 @@
-// Measures what the README's tables show, on this machine, with the published command:
+// Measures what the README's and docs/performance.md's tables show, on this machine, with the published command. Each form writes
+// benchmarks/results/MACHINE/NAME.json, of its own name or deit-tiny.json for the first:
 //   dotnet run eng/Measure.cs -- CHECKPOINT VALIDATION_DIR CALIBRATION_DIR MACHINE
-// VALIDATION_DIR holds labels.csv and images that only need cropping. Writes benchmarks/results/MACHINE/deit-tiny.json.
-//   dotnet run eng/Measure.cs -- against ONNX_DIR MACHINE [SECONDS]
-// ONNX_DIR holds what eng/make-onnx writes for deit_tiny and deit_small; each combination is timed for SECONDS (default: 20). Writes
-// benchmarks/results/MACHINE/against-onnxruntime.json.
+// VALIDATION_DIR holds labels.csv and images that only need cropping.
+//   dotnet run eng/Measure.cs -- against-onnxruntime ONNX_DIR MACHINE [SECONDS]
+// ONNX_DIR holds what eng/make-onnx writes for deit_tiny and deit_small; each combination is timed for SECONDS (default: 20).
+//   dotnet run eng/Measure.cs -- scaling CHECKPOINT MACHINE
+// How time grows with the batch and with the image's side.
+//   dotnet run eng/Measure.cs -- startup CHECKPOINT IMAGE MACHINE
+// From the start of the process to the answer.
+//   dotnet run eng/Measure.cs -- kernels MACHINE
+// What shiftadd kernels says of the paper's shapes and of DeiT's.
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
+const string onnx = "against-onnxruntime", scaling = "scaling", startup = "startup", kernels = "kernels";
+string[] names = [onnx, scaling, startup, kernels];
 var load = Load();
 var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, ".."));
 var work = Directory.CreateTempSubdirectory("shiftadd-measure-").FullName;
+// Compiled ahead, as users are told to publish it: without a platform it would be intermediate code.
+string[] compiledAhead = ["-r", RuntimeInformation.RuntimeIdentifier, "--no-self-contained"];
 var shiftadd = Path.Combine(work, "bin", "shiftadd");
 switch (args)
 {
-    case [var checkpoint, var validation, var calibration, var machine] when checkpoint != "against":
-        Publish();
-        (string, string)[] forms = [("dense", "-"), ("int8", "nearest"), ("shift2", "nearest"), ("shift", "nearest"), ("shift", "gptq")];
-        var measured = forms.Select(form => Measure(checkpoint, validation, calibration, form));
-        Write(machine, "deit-tiny", new() { ["checkpoint"] = Path.GetFileName(checkpoint) }, measured);
-        break;
-    case ["against", var folder, var machine, .. var rest] when rest.Length < 2:
-        Publish();
+    case [onnx, var folder, var machine, .. var rest] when rest.Length < 2:
+        Publish("bin", compiledAhead);
         (string, string)[] compared = [("deit_tiny", "shift2"), ("deit_tiny", "int8"), ("deit_small", "shift2"), ("deit_small", "int8")];
         Write(
-            machine, "against-onnxruntime", new() { ["onnxruntime"] = PackageVersion("Microsoft.ML.OnnxRuntime") },
+            machine, onnx, new() { ["onnxruntime"] = PackageVersion("Microsoft.ML.OnnxRuntime") },
             compared.Select(pair => Against(folder, pair, rest is [var seconds] ? seconds : "20")));
         break;
+    case [scaling, var checkpoint, var machine]:
+        Publish("bin", compiledAhead);
+        Write(machine, scaling, Named(checkpoint), Scaling(checkpoint));
+        break;
+    case [startup, var checkpoint, var image, var machine]:
+        Publish("bin", compiledAhead);
+        Publish("intermediate", []);
+        Publish("native", ["-r", RuntimeInformation.RuntimeIdentifier, "-p:PublishAot=true"]);
+        Write(machine, startup, Named(checkpoint), Startup(checkpoint, image));
+        break;
+    case [kernels, var machine]:
+        Publish("bin", compiledAhead);
+        Write(machine, kernels, [], Kernels());
+        break;
+    case [var checkpoint, var validation, var calibration, var machine] when !names.Contains(checkpoint):
+        Publish("bin", compiledAhead);
+        (string, string)[] forms = [("dense", "-"), ("int8", "nearest"), ("shift2", "nearest"), ("shift", "nearest"), ("shift", "gptq")];
+        Write(machine, "deit-tiny", Named(checkpoint), forms.Select(form => Measure(checkpoint, validation, calibration, form)));
+        break;
     default:
-        Console.Error.WriteLine("usage: dotnet run eng/Measure.cs -- CHECKPOINT VALIDATION_DIR CALIBRATION_DIR MACHINE");
-        Console.Error.WriteLine("       dotnet run eng/Measure.cs -- against ONNX_DIR MACHINE [SECONDS]");
+        foreach (var line in File.ReadLines(Here()).TakeWhile(line => line.StartsWith("//", StringComparison.Ordinal)))
+            if (line.Contains("dotnet run", StringComparison.Ordinal)) Console.Error.WriteLine($"usage: {line[2..].Trim()}");
         return 2;
 }
 Directory.Delete(work, recursive: true);
 return 0;
 
-void Publish() => Run("dotnet", "publish", Path.Combine(root, "src/ShiftAddVit.Cli"), "-c", "Release", "-o", Path.Combine(work, "bin"), "-v", "q");
+void Publish(string folder, string[] how) =>
+    Run("dotnet", ["publish", Path.Combine(root, "src/ShiftAddVit.Cli"), "-c", "Release", "-o", Path.Combine(work, folder), "-v", "q", .. how]);
+
+JsonObject Named(string checkpoint) => new() { ["checkpoint"] = Path.GetFileName(checkpoint) };
 
 // The rows behind what every result says of the machine and the software.
 void Write(string machine, string name, JsonObject about, IEnumerable<JsonObject> rows)
@@ -48,7 +75,7 @@ void Write(string machine, string name, JsonObject about, IEnumerable<JsonObject
     {
         ["machine"] = machine, ["cpu"] = doctor["cpu"]!.GetValue<string>(), ["processors"] = doctor["processors"]!.GetValue<int>(),
         ["runtime"] = doctor["runtime"]!.GetValue<string>(), ["version"] = doctor["version"]!.GetValue<string>(),
-        ["load"] = load, ["command"] = name == "deit-tiny" ? "dotnet run eng/Measure.cs" : "dotnet run eng/Measure.cs -- against",
+        ["load"] = load, ["command"] = "dotnet run eng/Measure.cs" + (names.Contains(name) ? $" -- {name}" : ""),
     };
     foreach (var (key, value) in about) result[key] = value!.DeepClone();
     result["rows"] = new JsonArray([.. rows]);
@@ -87,24 +114,103 @@ JsonObject Against(string folder, (string Model, string Linear) form, string sec
 JsonObject Measure(string checkpoint, string validation, string calibration, (string Linear, string Method) form)
 {
     var (linear, method) = form;
-    var image = Directory.EnumerateFiles(validation).Where(file => !file.EndsWith(".csv", StringComparison.Ordinal)).Order().First();
     var model = Path.Combine(work, $"{linear}-{method}.savit");
     string[] calibrate = method == "gptq" ? ["--method", "gptq", "--calibrate", calibration] : [];
     var packed = Json(shiftadd, ["reparameterize", checkpoint, "-o", model, "--linear", linear, "--json", .. calibrate]);
     var eval = Json(shiftadd, "eval", model, "--data", validation, "--resize", "none", "--json");
     var latency = Json(shiftadd, "bench", model, "--batch", "1,8", "--threads", "1,2", "--seconds", "5", "--json")["results"]!.AsArray();
-    var run = Watch(shiftadd, "run", model, image, "--threads", "1", "--json");
     var row = new JsonObject
     {
         ["linear"] = linear, ["method"] = method, ["bytes"] = packed["bytes"]!.GetValue<long>(), ["sha256"] = packed["sha256"]!.GetValue<string>(),
         ["reparameterize_seconds"] = Math.Round(packed["seconds"]!.GetValue<double>(), 1),
         ["top1"] = Math.Round(eval["top1"]!.GetValue<double>(), 2), ["top5"] = Math.Round(eval["top5"]!.GetValue<double>(), 2),
-        ["images"] = eval["images"]!.GetValue<int>(), ["run_seconds"] = run.Seconds, ["run_peak_mb"] = run.PeakMegabytes,
+        ["images"] = eval["images"]!.GetValue<int>(),
     };
     foreach (var time in latency)
         row[$"ms_batch{time!["batch"]}_threads{time["threads"]}"] = Math.Round(time["median_ms"]!.GetValue<double>(), 2);
     Console.Error.WriteLine(row.ToJsonString());
     return row;
+}
+
+// Two shifts, one thread: the fastest call of each batch at 224 px and of one image of each side, all in turns; where the time goes.
+IEnumerable<JsonObject> Scaling(string checkpoint)
+{
+    const int rounds = 6;
+    (int Side, string Batches)[] cases = [(224, "1,2,4,8,16"), (320, "1"), (448, "1")];
+    foreach (var (side, _) in cases) Reparameterize(checkpoint, Model(side), "--crop", $"{side}");
+    var rows = new SortedDictionary<(int Side, int Batch), JsonObject>();
+    var budgets = new Dictionary<int, JsonNode>();
+    for (var round = 0; round < rounds; round++)
+        foreach (var (side, batches) in cases)
+        {
+            var bench = Json(shiftadd, "bench", Model(side), "--batch", batches, "--threads", "1", "--seconds", "1", "--budget", "--json");
+            foreach (var time in bench["results"]!.AsArray()) Faster(rows, side, time!);
+            if (!budgets.TryGetValue(side, out var before) || Spent(bench) < Spent(before)) budgets[side] = bench;
+        }
+    foreach (var ((side, batch), row) in rows)
+    {
+        row["multiply_adds"] = batch * budgets[side]["budget"]!.AsArray().Sum(part => part!["multiply_adds"]!.GetValue<long>());
+        if (batch != 1) continue;
+        row["peak_byte_products"] = Math.Round(budgets[side]["peak_byte_products"]!.GetValue<double>(), 1);
+        row["budget"] = budgets[side]["budget"]!.DeepClone();
+        foreach (var part in row["budget"]!.AsArray())
+            foreach (var number in (string[])["ms", "share"]) part![number] = Math.Round(part[number]!.GetValue<double>(), 4);
+    }
+    return rows.Values;
+
+    string Model(int side) => Path.Combine(work, $"{side}.savit");
+    static double Spent(JsonNode bench) => bench["budget"]!.AsArray().Sum(part => part!["ms"]!.GetValue<double>());
+}
+
+static void Faster(SortedDictionary<(int, int), JsonObject> rows, int side, JsonNode time)
+{
+    var (batch, ms, calls) = (time["batch"]!.GetValue<int>(), Math.Round(time["min_ms"]!.GetValue<double>(), 3), time["calls"]!.GetValue<int>());
+    var row = rows.TryGetValue((side, batch), out var found) ? found : rows[(side, batch)] = new() { ["side"] = side, ["batch"] = batch };
+    row["min_ms"] = Math.Min(ms, row["min_ms"]?.GetValue<double>() ?? ms);
+    row["calls"] = calls + (row["calls"]?.GetValue<int>() ?? 0);
+}
+
+void Reparameterize(string checkpoint, string model, params string[] options) =>
+    Run(shiftadd, ["reparameterize", checkpoint, "-o", model, "--linear", "shift2", "--arch", "deit_tiny_patch16_224", .. options]);
+
+// The command in the forms that it is published in, on all processors and on one: after one run of each, ten in turns, the median counts.
+IEnumerable<JsonObject> Startup(string checkpoint, string image)
+{
+    const int runs = 10, watched = 3;
+    var model = Path.Combine(work, "shift2.savit");
+    Reparameterize(checkpoint, model);
+    (string Name, string Folder, string[] Prefix)[] forms =
+    [
+        ("compiled ahead", "bin", []), ("compiled ahead", "bin", ["taskset", "-c", "0"]),
+        ("intermediate code", "intermediate", []), ("native code", "native", []),
+    ];
+    string[][] commands =
+        [.. forms.Select(form => (string[])[.. form.Prefix, Path.Combine(work, form.Folder, "shiftadd"), "run", model, image, "--json"])];
+    foreach (var command in commands) Time(command);
+    var times = commands.Select(_ => new List<double>()).ToArray();
+    for (var run = 0; run < runs; run++)
+        for (var i = 0; i < commands.Length; i++) times[i].Add(Time(commands[i]));
+    return forms.Select((form, i) => new JsonObject
+    {
+        ["published"] = form.Name, ["processors"] = form.Prefix.Length > 0 ? 1 : Environment.ProcessorCount, ["runs"] = runs,
+        ["median_ms"] = Math.Round(Median(times[i])), ["min_ms"] = Math.Round(times[i].Min()), ["max_ms"] = Math.Round(times[i].Max()),
+        ["peak_mb"] = Math.Round(Enumerable.Range(0, watched).Max(_ => PeakOf(commands[i])), 1),
+    });
+}
+
+static double Median(IEnumerable<double> times)
+{
+    double[] sorted = [.. times.Order()];
+    return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+}
+
+// The paper's shapes, then those of DeiT-Tiny's blocks and of DeiT-Small's.
+IEnumerable<JsonObject> Kernels()
+{
+    string[] shapes = ["197,192,576", "197,192,192", "197,192,768", "197,768,192", "197,384,384", "197,384,1536", "197,1536,384"];
+    var options = shapes.SelectMany(shape => (string[])["--shape", shape]);
+    JsonNode[] timed = [Json(shiftadd, "kernels", "--json"), Json(shiftadd, ["kernels", "--json", .. options])];
+    return timed.SelectMany(result => result["shapes"]!.AsArray()).Select(shape => shape!.DeepClone().AsObject());
 }
 
 static JsonNode Json(string program, params string[] arguments) => JsonNode.Parse(Run(program, arguments))!;
@@ -117,16 +223,23 @@ static string Run(string program, params string[] arguments)
     return output;
 }
 
-// How long a command takes and the most memory that it has resident; looking takes time from it.
-static (double Seconds, double PeakMegabytes) Watch(string program, params string[] arguments)
+// How long a command takes, in milliseconds.
+static double Time(string[] command)
 {
     var started = Stopwatch.GetTimestamp();
-    using var process = Start(program, arguments);
+    Run(command[0], command[1..]);
+    return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+}
+
+// The most memory that a command has resident; looking takes time from it, so nothing is timed meanwhile.
+static double PeakOf(string[] command)
+{
+    using var process = Start(command[0], command[1..]);
     var output = process.StandardOutput.ReadToEndAsync();
     double peak = 0;
     while (!process.WaitForExit(2)) peak = Math.Max(peak, PeakMegabytes(process.Id));
     RequireSuccess(process);
-    return (Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 2), Math.Round(peak, 1));
+    return peak;
 }
 
 static Process Start(string program, string[] arguments) =>

@@ -32,10 +32,13 @@ sealed record EvalResult(double Top1, double Top5, int Images, double ImagesPerS
 sealed record BenchResult(BenchRow[] Results)
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public BudgetRow[]? Budget { get; init; }
+
+    /// <summary>Billions of multiply-adds a second of a loop of byte dot products, measured beside the budget.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? PeakByteProducts { get; init; }
 }
 
-/// <summary>What a call spends on one kind of work, in milliseconds and as a share of the call.</summary>
-sealed record BudgetRow(string Work, double Ms, double Share);
+/// <summary>What a call spends on one kind of work: milliseconds, share of the call, multiply-adds (0 for what is no product).</summary>
+sealed record BudgetRow(string Work, double Ms, double Share, long MultiplyAdds);
 
 /// <summary>What follows the number of calls is of an engine beside ours: its time over ours, and how far its logits are from ours.</summary>
 sealed record BenchRow(
@@ -63,7 +66,12 @@ sealed record KernelRow(string Name, string Verdict, string Reason);
 
 sealed record KernelsResult(KernelShapeResult[] Shapes);
 
-sealed record KernelShapeResult(int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, KernelTimingRow[] Kernels);
+/// <summary>Rates are in billions of multiply-adds a second; the rate of stores is that of a kernel that only stores its int32 outputs.</summary>
+sealed record KernelShapeResult(
+    int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, double Stores, KernelTimingRow[] Kernels, EpilogueTimingRow[] Epilogues);
+
+sealed record EpilogueTimingRow(
+    string Name, double MinMs, double MedianMs, double GigaOperationsPerSecond, double? ShareOfPeak, bool Correct);
 
 sealed record KernelTimingRow(
     string Name, string Verdict, string Reason, string Schedule, double? MinMs, double? MedianMs, double? GigaOperationsPerSecond,

@@ -4,6 +4,7 @@ using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Inference;
 using ShiftAddVit.Onnx;
 using ShiftAddVit.Reports;
+using ShiftAddVit.Tuning;
 using Spectre.Console;
 
 namespace ShiftAddVit.Cli.Verbs;
@@ -59,11 +60,12 @@ sealed class BenchVerb
         for (var i = 0; i < cases.Length; i++, progress.Report(i))
             rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, cancellation));
         var budget = parsed.GetValue(_budget) ? Budget(model, batches[0], cancellation) : null;
-        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]) { Budget = budget }, ResultJson.Default.BenchResult);
+        var peak = budget is null ? null : MachinePeak.Measure().ByteProducts;
+        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]) { Budget = budget, PeakByteProducts = peak }, ResultJson.Default.BenchResult);
         else
         {
             Print(rows, others.Length > 0);
-            if (budget is not null) Print(budget);
+            if (budget is not null) Print(budget, peak);
         }
         return CommandLine.Success;
     }
@@ -74,7 +76,11 @@ sealed class BenchVerb
         using var engine = new SessionEngine(model, "", images, batch, threads: 1);
         var spent = TimeBudget.Measure(engine.Run, BudgetCalls, cancellation);
         var total = spent.Sum(part => part.Milliseconds);
-        return [.. spent.Select(part => new BudgetRow($"{part.Work}", part.Milliseconds, part.Milliseconds / total))];
+        return
+        [
+            .. spent.Select(part => new BudgetRow(
+                $"{part.Work}", part.Milliseconds, part.Milliseconds / total, batch * OperationCount.MultiplyAdds(model.Architecture, part.Work))),
+        ];
     }
 
     static BenchRow[] Time(
@@ -120,12 +126,16 @@ sealed class BenchVerb
         _console.Write(table);
     }
 
-    void Print(BudgetRow[] budget)
+    void Print(BudgetRow[] budget, double? peak)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("work");
-        foreach (var name in (string[])["ms", "share"]) table.AddColumn(name, column => column.RightAligned());
-        foreach (var row in budget) table.AddRow(row.Work, $"{row.Ms:0.000}", $"{row.Share:P1}");
+        foreach (var name in (string[])["ms", "share", "M multiply-adds", "G/s"]) table.AddColumn(name, column => column.RightAligned());
+        foreach (var row in budget)
+            table.AddRow(
+                row.Work, $"{row.Ms:0.000}", $"{row.Share:P1}", row.MultiplyAdds == 0 ? "-" : $"{row.MultiplyAdds / 1e6:0.0}",
+                row.MultiplyAdds == 0 ? "-" : $"{row.MultiplyAdds / row.Ms / 1e6:0}");
         _console.Write(table);
+        if (peak is { } rate) _console.WriteLine($"peak of byte dot products: {rate:0} G multiply-adds/s");
     }
 
     static string[] Cells(BenchRow row) =>

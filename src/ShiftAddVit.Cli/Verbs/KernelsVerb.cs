@@ -52,9 +52,16 @@ static class KernelsVerb
     static int Judge(KernelComparison[] comparisons)
     {
         foreach (var comparison in comparisons)
-            foreach (var row in comparison.Rows)
-                if (row.Timing is { IsCorrect: false }) throw new ShiftAddVitException($"{row.Info.Name}: wrong result on {comparison.Shape}; report it");
+        {
+            foreach (var row in comparison.Rows) Require(row.Timing, $"{row.Info.Name}");
+            foreach (var row in comparison.Epilogues) Require(row.Timing, Name(row));
+        }
         return CommandLine.Success;
+
+        static void Require(KernelTiming? timing, string name)
+        {
+            if (timing is { IsCorrect: false }) throw new ShiftAddVitException($"{name}: wrong result on {timing.Shape}; report it");
+        }
     }
 
     /// <summary>Fails when the kernel that runs a layer of a shape, tuned or not, is slower than the fastest by more than so many percent.</summary>
@@ -71,10 +78,14 @@ static class KernelsVerb
     }
 
     static KernelShapeResult Describe(KernelComparison comparison) => new(
-        comparison.Shape.M, comparison.Shape.K, comparison.Shape.N, comparison.Peak.MultiplyAdds, comparison.Peak.ByteProducts,
+        comparison.Shape.M, comparison.Shape.K, comparison.Shape.N, comparison.Peak.MultiplyAdds, comparison.Peak.ByteProducts, comparison.Stores,
         [.. comparison.Rows.Select(row => new KernelTimingRow(
             $"{row.Info.Name}", $"{row.Info.Verdict}".ToLowerInvariant(), row.Info.Reason, row.Info.Schedule, row.Timing?.MinMs, row.Timing?.MedianMs,
-            row.Timing?.GigaOperationsPerSecond, row.ShareOfPeak, row.SpeedupOverFloat32, row.Timing?.IsCorrect))]);
+            row.Timing?.GigaOperationsPerSecond, row.ShareOfPeak, row.SpeedupOverFloat32, row.Timing?.IsCorrect))],
+        [.. comparison.Epilogues.Select(row => new EpilogueTimingRow(
+            Name(row), row.Timing.MinMs, row.Timing.MedianMs, row.Timing.GigaOperationsPerSecond, row.ShareOfPeak, row.Timing.IsCorrect))]);
+
+    static string Name(EpilogueComparisonRow row) => $"{row.Kernel} + {row.Epilogue}";
 
     static void Print(CommandConsole console, KernelComparison[] comparisons)
     {
@@ -85,18 +96,24 @@ static class KernelsVerb
 
     static void Print(CommandConsole console, KernelComparison comparison)
     {
-        console.WriteLine($"{comparison.Shape}, one thread; peak in G multiply-adds/s: {Peak(comparison.Peak)}");
+        console.WriteLine(
+            $"{comparison.Shape}, one thread; peak in G multiply-adds/s: {Peak(comparison.Peak)}; storing int32 outputs alone: {comparison.Stores:0}");
         var table = new Table().Border(TableBorder.Simple).AddColumns("", "kernel");
         foreach (var name in (string[])["min ms", "median ms", "G/s", "of peak", "x fp32"]) table.AddColumn(name, column => column.RightAligned());
         table.AddColumns("result", "schedule");
         foreach (var row in comparison.Rows)
             if (row.Timing is { } timing)
                 table.AddRow(
-                    row.Info.Verdict == KernelVerdict.Chosen ? "*" : "", $"{row.Info.Name}", $"{timing.MinMs:0.0000}", $"{timing.MedianMs:0.0000}",
-                    $"{timing.GigaOperationsPerSecond:0.0}", row.ShareOfPeak is { } share ? $"{share:P0}" : "-", $"{row.SpeedupOverFloat32:0.00}",
-                    timing.IsCorrect ? "exact" : "[red]WRONG[/]", CommandConsole.Cell(row.Info.Schedule));
+                    [row.Info.Verdict == KernelVerdict.Chosen ? "*" : "", $"{row.Info.Name}", .. Cells(timing, row.ShareOfPeak),
+                     $"{row.SpeedupOverFloat32:0.00}", Result(timing), CommandConsole.Cell(row.Info.Schedule)]);
+        foreach (var row in comparison.Epilogues) table.AddRow(["", Name(row), .. Cells(row.Timing, row.ShareOfPeak), "", Result(row.Timing), ""]);
         console.Write(table);
     }
+
+    static string[] Cells(KernelTiming timing, double? share) =>
+        [$"{timing.MinMs:0.0000}", $"{timing.MedianMs:0.0000}", $"{timing.GigaOperationsPerSecond:0.0}", share is { } part ? $"{part:P0}" : "-"];
+
+    static string Result(KernelTiming timing) => timing.IsCorrect ? "exact" : "[red]WRONG[/]";
 
     static string Peak(MachinePeak peak) => (peak.MultiplyAdds, peak.ByteProducts) switch
     {

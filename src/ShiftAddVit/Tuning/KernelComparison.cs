@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tuning;
 
@@ -11,12 +12,29 @@ namespace ShiftAddVit.Tuning;
 /// <param name="SpeedupOverFloat32">How many times it fits into the fp32 MatMul that is chosen for this shape.</param>
 public sealed record KernelComparisonRow(KernelInfo Info, KernelTiming? Timing, double? ShareOfPeak, double? SpeedupOverFloat32);
 
+/// <summary>A chosen kernel as a whole linear layer: scales, bias and what follows are part of its call.</summary>
+/// <param name="Kernel">The kernel.</param>
+/// <param name="Epilogue">What becomes of its sums, e.g. <c>gelu</c>.</param>
+/// <param name="Timing">Its times.</param>
+/// <param name="ShareOfPeak">Its rate as a share of <see cref="MachinePeak"/>; null where that was not measured.</param>
+public sealed record EpilogueComparisonRow(KernelName Kernel, string Epilogue, KernelTiming Timing, double? ShareOfPeak);
+
 /// <summary>Every registered kernel on one shape, in one run, on one thread.</summary>
 /// <param name="Shape">M, K and N.</param>
 /// <param name="Peak">What the machine did at most in this run.</param>
+/// <param name="Stores">
+/// Billions of multiply-adds a second of a kernel that would do nothing but store its int32 outputs: with few inputs less than the peak.
+/// </param>
 /// <param name="Rows">One row a kernel, in the order of the registry.</param>
-public sealed record KernelComparison(MatrixShape Shape, MachinePeak Peak, ImmutableArray<KernelComparisonRow> Rows)
+/// <param name="Epilogues">The chosen integer kernels with each epilogue that the shape allows.</param>
+public sealed record KernelComparison(
+    MatrixShape Shape, MachinePeak Peak, double Stores, ImmutableArray<KernelComparisonRow> Rows, ImmutableArray<EpilogueComparisonRow> Epilogues)
 {
+    static readonly (Epilogue Epilogue, string Name)[] AllEpilogues =
+    [
+        (Epilogue.Store, "scales and bias"), (Epilogue.AddResidual, "residual"), (Epilogue.TableGelu, "gelu"), (Epilogue.QuantizeHeads, "quantised heads"),
+    ];
+
     /// <summary>The most elements of an operand or of the result.</summary>
     public const long MaxElements = 1 << 26;
 
@@ -24,7 +42,7 @@ public sealed record KernelComparison(MatrixShape Shape, MachinePeak Peak, Immut
     public static ImmutableArray<MatrixShape> PaperShapes { get; } = [new(3136, 64, 512), new(3136, 512, 64), new(784, 128, 1024), new(784, 1024, 128)];
 
     /// <summary>Whether all timed kernels gave the bits of their reference.</summary>
-    public bool AllCorrect => Rows.All(row => row.Timing is not { IsCorrect: false });
+    public bool AllCorrect => Rows.All(row => row.Timing is not { IsCorrect: false }) && Epilogues.All(row => row.Timing.IsCorrect);
 
     /// <summary>Whether a shape can be compared: every extent at least 1, K no more than integer kernels take, operands not too large.</summary>
     public static bool Allows(MatrixShape shape) =>
@@ -41,27 +59,39 @@ public sealed record KernelComparison(MatrixShape Shape, MachinePeak Peak, Immut
         ArgumentNullException.ThrowIfNull(registry);
         if (!Allows(shape)) throw new ArgumentOutOfRangeException(nameof(shape), shape, "too small or too large");
         var peak = MachinePeak.Measure();
-        var timings = Time([.. registry.All.Where(info => info.Verdict != KernelVerdict.Refused)], registry, shape, each, cancellation);
-        peak = peak.OrHigher(MachinePeak.Measure());
-        var float32 = timings[registry.Float.Name].MinMs;
-        return new(shape, peak, [.. registry.All.Select(info => Row(info, timings.GetValueOrDefault(info.Name), peak, float32))]);
-    }
-
-    static Dictionary<KernelName, KernelTiming> Time(
-        KernelInfo[] kernels, KernelRegistry registry, MatrixShape shape, TimeSpan each, CancellationToken cancellation)
-    {
-        var trials = new List<KernelTrial>();
+        using var output = new AlignedBuffer(KernelTrial.OutputBytes(shape));
+        var names = registry.All.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
+        KernelTrial[] kernels = [.. names.Select(name => KernelTrial.Create(registry, name, shape, output))];
+        LinearTrial[] layers = [.. Layers(registry, shape, output)];
         try
         {
-            foreach (var kernel in kernels) trials.Add(KernelTrial.Create(registry, kernel.Name, shape));
-            return KernelBenchmark.Run(trials, each, cancellation).ToDictionary(timing => timing.Kernel);
+            var timings = KernelBenchmark.Run([.. kernels, .. layers, new StoreTrial(output)], each, cancellation);
+            peak = peak.OrHigher(MachinePeak.Measure());
+            var times = kernels.Zip(timings).ToDictionary(pair => pair.First.Kernel, pair => Timing(pair.First.Kernel, shape, pair.Second));
+            var float32 = times[registry.Float.Name].MinMs;
+            return new(
+                shape, peak, shape.Operations / timings[^1].MinMs / 1e6,
+                [.. registry.All.Select(info => Row(info, times.GetValueOrDefault(info.Name), peak, float32))],
+                [.. layers.Zip(timings.Skip(kernels.Length), (layer, timing) => Row(layer, Timing(layer.Kernel, shape, timing), peak))]);
         }
         finally
         {
-            foreach (var trial in trials) trial.Dispose();
+            foreach (var trial in (ITrial[])[.. kernels, .. layers]) trial.Dispose();
         }
     }
 
+    static IEnumerable<LinearTrial> Layers(KernelRegistry registry, MatrixShape shape, AlignedBuffer output) =>
+        from kernel in registry.Kernels.Where((_, i) => registry.All[i].Verdict == KernelVerdict.Chosen).OfType<IntegerKernel>()
+        from epilogue in AllEpilogues
+        where LinearTrial.Allows(shape, epilogue.Epilogue)
+        select new LinearTrial(registry, kernel, shape, epilogue.Epilogue, output);
+
+    static KernelTiming Timing(KernelName kernel, MatrixShape shape, TrialTiming timing) =>
+        new(kernel, shape, timing.MinMs, timing.MedianMs, timing.Calls, timing.IsCorrect);
+
     static KernelComparisonRow Row(KernelInfo info, KernelTiming? timing, MachinePeak peak, double float32) =>
         timing is null ? new(info, null, null, null) : new(info, timing, timing.GigaOperationsPerSecond / peak.Of(info.Name), float32 / timing.MinMs);
+
+    static EpilogueComparisonRow Row(LinearTrial layer, KernelTiming timing, MachinePeak peak) => new(
+        layer.Kernel, AllEpilogues.First(it => it.Epilogue == layer.Epilogue).Name, timing, timing.GigaOperationsPerSecond / peak.Of(layer.Kernel));
 }

@@ -4,7 +4,7 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Tuning;
 
 /// <summary>A kernel with random operands of one shape, ready to be called again and again. For one thread.</summary>
-public sealed unsafe class KernelTrial : IDisposable
+public sealed unsafe class KernelTrial : ITrial
 {
     /// <summary>Rows and outputs compared with the reference where there are more: both ends and some between.</summary>
     const int SampledRows = 7, SampledOutputs = 61;
@@ -13,14 +13,19 @@ public sealed unsafe class KernelTrial : IDisposable
     readonly Kernel _reference;
     readonly TrialData _data;
     readonly AlignedBuffer _activations, _weights, _output, _scratch;
+    readonly bool _ownsOutput;
 
-    internal KernelTrial(Kernel kernel, Kernel reference, TrialData data)
+    /// <param name="kernel">What is called.</param>
+    /// <param name="reference">What defines its result.</param>
+    /// <param name="data">Its operands.</param>
+    /// <param name="output">Of the caller, for trials that take turns: all find it in the same cache. Null for one of its own.</param>
+    internal KernelTrial(Kernel kernel, Kernel reference, TrialData data, AlignedBuffer? output = null)
     {
         (_kernel, _reference, _data) = (kernel, reference, data);
         _activations = new(data.ActivationRows.Length, clear: false);
         data.ActivationRows.CopyTo(_activations.AsSpan<byte>());
         _weights = data.Pack(kernel.Packing);
-        _output = new((long)Shape.M * Shape.N * sizeof(int));
+        (_output, _ownsOutput) = (output ?? new(OutputBytes(Shape)), output is null);
         _scratch = new(kernel.ScratchBytes(Shape.K));
     }
 
@@ -30,12 +35,15 @@ public sealed unsafe class KernelTrial : IDisposable
     /// <param name="shape">M, K and N, each at least 1.</param>
     /// <param name="seed">Which random operands.</param>
     /// <exception cref="ArgumentException">The registry has no such kernel, or it can not run here.</exception>
-    public static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, int seed = 1)
+    public static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, int seed = 1) =>
+        Create(registry, kernel, shape, output: null, seed);
+
+    internal static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, AlignedBuffer? output, int seed = 1)
     {
         ArgumentNullException.ThrowIfNull(registry);
         var found = registry.Kernels.FirstOrDefault(it => it.Name == kernel);
         if (found is not { CanRun: true }) throw new ArgumentException($"{kernel} can not run here", nameof(kernel));
-        return new(found, registry.ReferenceOf(found), TrialData.Random(kernel, shape, seed));
+        return new(found, registry.ReferenceOf(found), TrialData.Random(kernel, shape, seed), output);
     }
 
     /// <summary>What is called.</summary>
@@ -78,9 +86,12 @@ public sealed unsafe class KernelTrial : IDisposable
     {
         _activations.Dispose();
         _weights.Dispose();
-        _output.Dispose();
+        if (_ownsOutput) _output.Dispose();
         _scratch.Dispose();
     }
+
+    /// <summary>Bytes of M x N outputs.</summary>
+    internal static long OutputBytes(MatrixShape shape) => (long)shape.M * shape.N * sizeof(int);
 
     static int[] Sample(int count, int most) =>
         count <= most ? [.. Enumerable.Range(0, count)] : [.. Enumerable.Range(0, most).Select(i => (int)((long)i * (count - 1) / (most - 1)))];

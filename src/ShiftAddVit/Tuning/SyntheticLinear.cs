@@ -36,12 +36,13 @@ sealed unsafe class SyntheticLinear : IDisposable
         Kernel is IntegerKernel integer ? integer.ScratchBytes(_shape.M, _shape.N, _shape.K) : Kernel.ScratchBytes(_shape.K));
 
     /// <summary>out = epilogue(W x + b) for rows of U8.</summary>
-    public void Run(byte* q, float* scales, int m, float* output, Epilogue epilogue, byte* scratch) => ((IntegerKernel)Kernel).Run(new()
-    {
-        M = m, N = _shape.N, K = _shape.K, Activations = q, ActivationStride = _shape.K, RowScales = scales, Weights = _weights.Pointer,
-        ColumnScales = (float*)_columns.Pointer, Bias = (float*)_columns.Pointer + _shape.N, Output = output, OutputStride = _shape.N,
-        Epilogue = epilogue, Scratch = scratch,
-    }, _rows);
+    public void Run(byte* q, float* scales, int m, float* output, Epilogue epilogue, byte* scratch, HeadScales heads = default) =>
+        ((IntegerKernel)Kernel).Run(new()
+        {
+            M = m, N = _shape.N, K = _shape.K, Activations = q, ActivationStride = _shape.K, RowScales = scales, Weights = _weights.Pointer,
+            ColumnScales = (float*)_columns.Pointer, Bias = (float*)_columns.Pointer + _shape.N, Output = output, OutputStride = _shape.N,
+            Epilogue = epilogue, Heads = heads, Scratch = scratch,
+        }, _rows);
 
     /// <summary>out = W x for rows of floats.</summary>
     public void Run(float* x, int m, float* output, byte* scratch) => ((FloatKernel)Kernel).Run(new()

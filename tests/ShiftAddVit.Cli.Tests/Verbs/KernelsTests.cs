@@ -11,7 +11,7 @@ public class KernelsTests : CommandTests
         var json = (await Run("kernels", "--shape", "7,40,33", "--shape", "1,1,1", "--json")).Succeeded().Json;
         Assert.Equal("shapes", JsonNames.Of(json));
         var shapes = json.GetProperty("shapes").EnumerateArray().ToArray();
-        Assert.All(shapes, shape => Assert.Equal("m k n peak_multiply_adds peak_byte_products kernels", JsonNames.Of(shape)));
+        Assert.All(shapes, shape => Assert.Equal("m k n peak_multiply_adds peak_byte_products stores kernels epilogues", JsonNames.Of(shape)));
         Assert.Equal(["7 40 33", "1 1 1"], shapes.Select(shape => $"{shape.GetProperty("m")} {shape.GetProperty("k")} {shape.GetProperty("n")}"));
         foreach (var shape in shapes)
         {

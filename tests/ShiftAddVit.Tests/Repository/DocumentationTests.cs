@@ -30,6 +30,21 @@ public class DocumentationTests
     }
 
     [Fact]
+    public void Where_time_goes_and_how_it_grows_is_what_was_measured()
+    {
+        AssertSection("docs/performance.md", "budget", PerformanceTables.Budget());
+        AssertSection("docs/performance.md", "scaling", PerformanceTables.Scaling());
+        AssertSection("docs/performance.md", "startup", PerformanceTables.Startup());
+    }
+
+    [Fact]
+    public void What_kernels_cost_is_what_was_measured()
+    {
+        AssertSection("docs/performance.md", "epilogues", PerformanceTables.Epilogues());
+        AssertSection("docs/performance.md", "primitives", PerformanceTables.Primitives());
+    }
+
+    [Fact]
     public void The_knobs_are_documented() => AssertSection("docs/knobs.md", "knobs", KnobTable());
 
     [Fact]

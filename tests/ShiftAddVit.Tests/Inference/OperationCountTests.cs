@@ -1,0 +1,29 @@
+using ShiftAddVit.Inference;
+
+namespace ShiftAddVit.Tests.Inference;
+
+public class OperationCountTests
+{
+    /// <summary>By hand: 9 patches of 192 values, 10 tokens of 20 channels, two blocks, in the last of which one token asks.</summary>
+    [Theory]
+    [InlineData(Work.Embedding, 9 * 192 * 20)]
+    [InlineData(Work.Qkv, 10 * 20 * 60 + (10 * 20 * 40 + 20 * 20))]
+    [InlineData(Work.Scores, 10 * 10 * 20 + 10 * 20)]
+    [InlineData(Work.Values, 10 * 10 * 20 + 10 * 20)]
+    [InlineData(Work.Projection, 10 * 20 * 20 + 20 * 20)]
+    [InlineData(Work.Fc1, 10 * 20 * 37 + 20 * 37)]
+    [InlineData(Work.Fc2, 10 * 20 * 37 + 20 * 37)]
+    [InlineData(Work.Head, 20 * 7)]
+    [InlineData(Work.Softmax, 0)]
+    public void Only_what_the_heads_read_of_the_last_block_counts(Work work, long expected) =>
+        Assert.Equal(expected, OperationCount.MultiplyAdds(TinyModels.Architecture, work));
+
+    [Fact]
+    public void All_work_together_is_the_sum() => Assert.Equal(
+        Enum.GetValues<Work>().Sum(work => OperationCount.MultiplyAdds(TinyModels.Architecture, work)),
+        OperationCount.MultiplyAdds(TinyModels.Architecture));
+
+    [Fact]
+    public void A_distilled_model_has_two_tokens_that_ask_and_two_heads() => Assert.Equal(
+        2 * 20 * 7, OperationCount.MultiplyAdds(TinyModels.Architecture with { DistillationToken = true }, Work.Head));
+}
