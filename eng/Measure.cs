@@ -10,6 +10,8 @@
 // From the start of the process to the answer.
 //   dotnet run eng/Measure.cs -- kernels MACHINE
 // What shiftadd kernels says of the paper's shapes and of DeiT's.
+//   dotnet run eng/Measure.cs -- matmul MACHINE
+// Our fp32 MatMul beside ONNX Runtime's.
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
@@ -18,8 +20,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
-const string onnx = "against-onnxruntime", scaling = "scaling", startup = "startup", kernels = "kernels";
-string[] names = [onnx, scaling, startup, kernels];
+const string onnx = "against-onnxruntime", scaling = "scaling", startup = "startup", kernels = "kernels", matmul = "matmul";
+string[] names = [onnx, scaling, startup, kernels, matmul];
 var load = Load();
 var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, ".."));
 var work = Directory.CreateTempSubdirectory("shiftadd-measure-").FullName;
@@ -48,6 +50,13 @@ switch (args)
     case [kernels, var machine]:
         Publish("bin", compiledAhead);
         Write(machine, kernels, [], Kernels());
+        break;
+    case [matmul, var machine]:
+        Publish("bin", compiledAhead);
+        var comparison = Json("dotnet", "run", "--project", Path.Combine(root, "benchmarks/ShiftAddVit.Benchmarks"), "-c", "Release", "--", matmul);
+        Write(
+            machine, matmul, new() { ["onnxruntime"] = PackageVersion("Microsoft.ML.OnnxRuntime") },
+            comparison["results"]!.AsArray().Select(row => row!.DeepClone().AsObject()));
         break;
     case [var checkpoint, var validation, var calibration, var machine] when !names.Contains(checkpoint):
         Publish("bin", compiledAhead);

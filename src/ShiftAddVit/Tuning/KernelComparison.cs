@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Packing;
-using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tuning;
 
@@ -59,13 +58,13 @@ public sealed record KernelComparison(
         ArgumentNullException.ThrowIfNull(registry);
         if (!Allows(shape)) throw new ArgumentOutOfRangeException(nameof(shape), shape, "too small or too large");
         var peak = MachinePeak.Measure();
-        using var output = new AlignedBuffer(KernelTrial.OutputBytes(shape));
+        using var memory = new TrialMemory(shape);
         var names = registry.All.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
-        KernelTrial[] kernels = [.. names.Select(name => KernelTrial.Create(registry, name, shape, output))];
-        LinearTrial[] layers = [.. Layers(registry, shape, output)];
+        KernelTrial[] kernels = [.. names.Select(name => KernelTrial.Create(registry, name, shape, memory))];
+        LinearTrial[] layers = [.. Layers(registry, shape, memory)];
         try
         {
-            var timings = KernelBenchmark.Run([.. kernels, .. layers, new StoreTrial(output)], each, cancellation);
+            var timings = KernelBenchmark.Run([.. kernels, .. layers, new StoreTrial(memory.Output)], each, cancellation);
             peak = peak.OrHigher(MachinePeak.Measure());
             var times = kernels.Zip(timings).ToDictionary(pair => pair.First.Kernel, pair => Timing(pair.First.Kernel, shape, pair.Second));
             var float32 = times[registry.Float.Name].MinMs;
@@ -80,11 +79,11 @@ public sealed record KernelComparison(
         }
     }
 
-    static IEnumerable<LinearTrial> Layers(KernelRegistry registry, MatrixShape shape, AlignedBuffer output) =>
+    static IEnumerable<LinearTrial> Layers(KernelRegistry registry, MatrixShape shape, TrialMemory memory) =>
         from kernel in registry.Kernels.Where((_, i) => registry.All[i].Verdict == KernelVerdict.Chosen).OfType<IntegerKernel>()
         from epilogue in AllEpilogues
         where LinearTrial.Allows(shape, epilogue.Epilogue)
-        select new LinearTrial(registry, kernel, shape, epilogue.Epilogue, output);
+        select new LinearTrial(registry, kernel, shape, epilogue.Epilogue, memory);
 
     static KernelTiming Timing(KernelName kernel, MatrixShape shape, TrialTiming timing) =>
         new(kernel, shape, timing.MinMs, timing.MedianMs, timing.Calls, timing.IsCorrect);

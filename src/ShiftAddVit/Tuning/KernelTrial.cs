@@ -13,19 +13,18 @@ public sealed unsafe class KernelTrial : ITrial
     readonly Kernel _reference;
     readonly TrialData _data;
     readonly AlignedBuffer _activations, _weights, _output, _scratch;
-    readonly bool _ownsOutput;
+    readonly TrialMemory? _owned;
 
     /// <param name="kernel">What is called.</param>
     /// <param name="reference">What defines its result.</param>
     /// <param name="data">Its operands.</param>
-    /// <param name="output">Of the caller, for trials that take turns: all find it in the same cache. Null for one of its own.</param>
-    internal KernelTrial(Kernel kernel, Kernel reference, TrialData data, AlignedBuffer? output = null)
+    /// <param name="memory">Of the caller, for trials that take turns; null for its own.</param>
+    internal KernelTrial(Kernel kernel, Kernel reference, TrialData data, TrialMemory? memory = null)
     {
         (_kernel, _reference, _data) = (kernel, reference, data);
-        _activations = new(data.ActivationRows.Length, clear: false);
-        data.ActivationRows.CopyTo(_activations.AsSpan<byte>());
+        memory ??= _owned = new(data.Shape);
+        (_activations, _output) = (memory.Activations(kernel.Name.A, data.ActivationRows), memory.Output);
         _weights = data.Pack(kernel.Packing);
-        (_output, _ownsOutput) = (output ?? new(OutputBytes(Shape)), output is null);
         _scratch = new(kernel.ScratchBytes(Shape.K));
     }
 
@@ -36,14 +35,14 @@ public sealed unsafe class KernelTrial : ITrial
     /// <param name="seed">Which random operands.</param>
     /// <exception cref="ArgumentException">The registry has no such kernel, or it can not run here.</exception>
     public static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, int seed = 1) =>
-        Create(registry, kernel, shape, output: null, seed);
+        Create(registry, kernel, shape, memory: null, seed);
 
-    internal static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, AlignedBuffer? output, int seed = 1)
+    internal static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, TrialMemory? memory, int seed = 1)
     {
         ArgumentNullException.ThrowIfNull(registry);
         var found = registry.Kernels.FirstOrDefault(it => it.Name == kernel);
         if (found is not { CanRun: true }) throw new ArgumentException($"{kernel} can not run here", nameof(kernel));
-        return new(found, registry.ReferenceOf(found), TrialData.Random(kernel, shape, seed), output);
+        return new(found, registry.ReferenceOf(found), TrialData.Random(kernel, shape, seed), memory);
     }
 
     /// <summary>What is called.</summary>
@@ -84,14 +83,10 @@ public sealed unsafe class KernelTrial : ITrial
     /// <summary>Frees the operands.</summary>
     public void Dispose()
     {
-        _activations.Dispose();
+        _owned?.Dispose();
         _weights.Dispose();
-        if (_ownsOutput) _output.Dispose();
         _scratch.Dispose();
     }
-
-    /// <summary>Bytes of M x N outputs.</summary>
-    internal static long OutputBytes(MatrixShape shape) => (long)shape.M * shape.N * sizeof(int);
 
     static int[] Sample(int count, int most) =>
         count <= most ? [.. Enumerable.Range(0, count)] : [.. Enumerable.Range(0, most).Select(i => (int)((long)i * (count - 1) / (most - 1)))];

@@ -22,15 +22,14 @@ sealed unsafe class LinearTrial : ITrial
     /// <param name="kernel">A kernel that can run here.</param>
     /// <param name="shape">M, K and N.</param>
     /// <param name="epilogue">One that <see cref="Allows"/> allows.</param>
-    /// <param name="output">[M,N], of the caller.</param>
-    public LinearTrial(KernelRegistry registry, IntegerKernel kernel, MatrixShape shape, Epilogue epilogue, AlignedBuffer output)
+    /// <param name="memory">Of the caller.</param>
+    public LinearTrial(KernelRegistry registry, IntegerKernel kernel, MatrixShape shape, Epilogue epilogue, TrialMemory memory)
     {
-        (_shape, Epilogue, _output) = (shape, epilogue, output);
+        (_shape, Epilogue, _output) = (shape, epilogue, memory.Output);
         var layer = new LinearShape(WeightFormat.S8, shape.M, shape.K, shape.N);
         _linear = new(layer, kernel, registry.Rows);
         _reference = new(layer with { M = 1 }, registry.ReferenceOf(kernel), ScalarRows);
-        _activations = new((long)shape.M * shape.K, clear: false);
-        new Random(1).NextBytes(_activations.AsSpan<byte>());
+        _activations = memory.Activations(NumberType.U8, TrialData.Random(kernel.Name, shape, seed: 1).ActivationRows);
         (_rowScales, _before) = (SyntheticLinear.RandomFloats(shape.M), SyntheticLinear.RandomFloats(shape.M * shape.N));
         _headScales = new((long)shape.M * Heads * sizeof(float));
         _scratch = new(Math.Max(_linear.ScratchBytes, _reference.ScratchBytes));
@@ -63,7 +62,7 @@ sealed unsafe class LinearTrial : ITrial
 
     public void Dispose()
     {
-        foreach (var owned in (IDisposable[])[_linear, _reference, _activations, _rowScales, _before, _headScales, _scratch]) owned.Dispose();
+        foreach (var owned in (IDisposable[])[_linear, _reference, _rowScales, _before, _headScales, _scratch]) owned.Dispose();
     }
 
     int ElementBytes => Epilogue == Epilogue.QuantizeHeads ? sizeof(byte) : sizeof(float);

@@ -42,6 +42,7 @@ public class DocumentationTests
     {
         AssertSection("docs/performance.md", "epilogues", PerformanceTables.Epilogues());
         AssertSection("docs/performance.md", "primitives", PerformanceTables.Primitives());
+        AssertSection("docs/performance.md", "matmul", PerformanceTables.MatMul());
     }
 
     [Fact]

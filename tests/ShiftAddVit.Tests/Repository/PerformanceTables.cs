@@ -88,6 +88,15 @@ static class PerformanceTables
         return text.Append(Line($"| fp32 MatMul, % of the rate of fused multiply-adds | {string.Join(" | ", shapes.Select(shape => Cell(shape, Float32, "share_of_peak", "0", 100)))} |")).ToString();
     });
 
+    /// <summary>Our fp32 MatMul beside ONNX Runtime's.</summary>
+    public static string MatMul() => Tables("matmul.json", result =>
+    {
+        var text = new StringBuilder("| M x K x N | shiftadd, ms | ONNX Runtime, ms | ratio of the medians | of the fastest |\n|---|---|---|---|---|\n");
+        foreach (var row in Rows(result))
+            text.Append(Line($"| {row["m"]} x {row["k"]} x {row["n"]} | {Number(row, "median_ms"):0.000} | {Number(row, "onnxruntime_median_ms"):0.000} | {Number(row, "ratio"):0.00} | {Number(row, "ratio_of_min"):0.00} |"));
+        return text.ToString();
+    });
+
     static string Cell(JsonNode shape, string kernel, string number, string format, double scale) =>
         (scale * Number(shape["kernels"]!.AsArray().Single(it => $"{it!["name"]}" == kernel)!, number)).ToString(format, CultureInfo.InvariantCulture);
 

@@ -1,5 +1,4 @@
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Tensors;
 using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Tests.Tuning;
@@ -26,19 +25,19 @@ public class LinearTrialTests
     public void A_layer_is_what_its_scalar_twin_computes(string name, string epilogue)
     {
         var shape = new MatrixShape(17, 40, 128);
-        using var output = new AlignedBuffer(KernelTrial.OutputBytes(shape));
-        using var trial = new LinearTrial(Registry, Kernel(name), shape, Enum.Parse<Epilogue>(epilogue), output);
+        using var memory = new TrialMemory(shape);
+        using var trial = new LinearTrial(Registry, Kernel(name), shape, Enum.Parse<Epilogue>(epilogue), memory);
         trial.Run();
         Assert.True(trial.IsCorrect());
-        Assert.NotEqual(0, output.AsSpan<int>()[^1] | output.AsSpan<int>()[0]);
+        Assert.NotEqual(0, memory.Output.AsSpan<int>()[^1] | memory.Output.AsSpan<int>()[0]);
     }
 
     [Fact]
     public void Another_epilogue_is_not_correct()
     {
         var shape = new MatrixShape(5, 40, 64);
-        using var output = new AlignedBuffer(KernelTrial.OutputBytes(shape));
-        using var trial = new LinearTrial(Registry, new WrongKernel(), shape, Epilogue.Store, output);
+        using var memory = new TrialMemory(shape);
+        using var trial = new LinearTrial(Registry, new WrongKernel(), shape, Epilogue.Store, memory);
         Assert.False(trial.IsCorrect());
     }
 

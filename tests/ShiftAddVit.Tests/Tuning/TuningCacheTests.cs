@@ -152,6 +152,9 @@ public sealed class TuningCacheTests : IDisposable
     }
 
     [Fact]
+    public void Another_commit_of_the_same_version_does_not_make_it_stale() => Assert.DoesNotContain('+', TuningOrigin.Of(Registry).Version);
+
+    [Fact]
     public void A_cap_does_not_make_it_stale()
     {
         Written();
