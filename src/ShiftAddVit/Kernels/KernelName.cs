@@ -30,6 +30,9 @@ public enum KernelSchedule
 
     /// <summary>Products looked up in tables.</summary>
     LookUp,
+
+    /// <summary>A tile's epilogue after its sums, where by default it overlaps with the sums of the next tile.</summary>
+    Straight,
 }
 
 /// <summary>The numbers a kernel reads or accumulates in.</summary>

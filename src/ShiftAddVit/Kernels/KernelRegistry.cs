@@ -21,6 +21,7 @@ public sealed class KernelRegistry
     static ImmutableArray<Kernel> Create() =>
     [
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4, PipelinedInputs: 1024)),
+        .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4), KernelSchedule.Straight),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 12, Vectors: 2)),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 5, Vectors: 5)),
         .. DotProducts(new(VectorIsa.AvxVnni, ProductForm.DotProduct, Rows: 6, Vectors: 2)),
@@ -48,12 +49,12 @@ public sealed class KernelRegistry
     ];
 
     /// <summary>The kernels of a tile: one for each type of weights that its products are exact for.</summary>
-    static IEnumerable<Kernel> DotProducts(DotProductTile tile)
+    static IEnumerable<Kernel> DotProducts(DotProductTile tile, KernelSchedule schedule = KernelSchedule.Default)
     {
-        if (tile.Products != ProductForm.SignedPairs) yield return new DotProductKernel(Operation.MatShift, NumberType.P4, tile);
+        if (tile.Products != ProductForm.SignedPairs) yield return new DotProductKernel(Operation.MatShift, NumberType.P4, tile, schedule);
         if (tile.Products == ProductForm.UnsignedPairs) yield break;
-        yield return new DotProductKernel(Operation.MatShift, NumberType.P4P4, tile);
-        yield return new DotProductKernel(Operation.MatMul, NumberType.S8, tile);
+        yield return new DotProductKernel(Operation.MatShift, NumberType.P4P4, tile, schedule);
+        yield return new DotProductKernel(Operation.MatMul, NumberType.S8, tile, schedule);
     }
 
     static IEnumerable<Kernel> Portable<TInteger, TFloat>(KernelIsa isa)

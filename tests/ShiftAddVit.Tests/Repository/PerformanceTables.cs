@@ -40,14 +40,14 @@ static class PerformanceTables
     /// <summary>Time an image over that of a batch of one, and over that at the smallest side, beside the same ratio of multiply-adds.</summary>
     public static string Scaling() => Tables("scaling.json", result =>
     {
-        var text = new StringBuilder("| side | batch | ms a call | time an image / of batch 1 | time / of 224 px | multiply-adds / of 224 px |\n|---|---|---|---|---|---|\n");
+        var text = new StringBuilder(
+            "| side | batch | ms a call | time an image / of batch 1 | time / of 224 px | multiply-adds / of 224 px |\n|---|---|---|---|---|---|\n");
         var rows = Rows(result).ToArray();
         foreach (var row in rows)
         {
             var alone = rows.First(it => Number(it, "side") == Number(row, "side") && Number(it, "batch") == 1);
             var time = Number(row, "min_ms") / Number(row, "batch") / Number(alone, "min_ms");
-            var sides = Number(row, "batch") > 1 ? "| | |"
-                : Line($"| {Number(row, "min_ms") / Number(rows[0], "min_ms"):0.00} | {Number(row, "multiply_adds") / Number(rows[0], "multiply_adds"):0.00} |", end: "");
+            var sides = Number(row, "batch") > 1 ? "| | |" : $"| {Ratio(row, rows[0], "min_ms")} | {Ratio(row, rows[0], "multiply_adds")} |";
             text.Append(Line($"| {row["side"]} | {row["batch"]} | {Number(row, "min_ms"):0.00} | {time:0.00} {sides}"));
         }
         return text.ToString();
@@ -65,7 +65,7 @@ static class PerformanceTables
     /// <summary>The chosen kernel for two shifts with each epilogue, in percent of the peak; int32 also of what storing it allows.</summary>
     public static string Epilogues() => Tables("kernels.json", result =>
     {
-        var text = new StringBuilder($"| M x K x N | peak, G/s | stores alone, G/s | int32, of the lower | {string.Join(" | ", AllEpilogues)} |\n|{Repeat("---|", 4 + AllEpilogues.Length)}\n");
+        var text = new StringBuilder(Header(["M x K x N", "peak, G/s", "stores alone, G/s", "int32, of the lower", .. AllEpilogues]));
         foreach (var row in Rows(result))
         {
             var (peak, stores) = (Number(row, "peak_byte_products"), Number(row, "stores"));
@@ -73,7 +73,8 @@ static class PerformanceTables
             var rate = Number(timed[ChosenForTwoShifts], "giga_operations_per_second");
             var cells = AllEpilogues.Select(epilogue => timed.TryGetValue($"{ChosenForTwoShifts} + {epilogue}", out var it)
                 ? Line($"{100 * Number(it, "share_of_peak"):0}", end: "") : "-");
-            text.Append(Line($"| {row["m"]} x {row["k"]} x {row["n"]} | {peak:0} | {stores:0} | {100 * rate / Math.Min(peak, stores):0} | {string.Join(" | ", cells)} |"));
+            var ofLower = 100 * rate / Math.Min(peak, stores);
+            text.Append(Line($"| {Shape(row)} | {peak:0} | {stores:0} | {ofLower:0} | {string.Join(" | ", cells)} |"));
         }
         return text.ToString();
     });
@@ -82,25 +83,34 @@ static class PerformanceTables
     public static string Primitives() => Tables("kernels.json", result =>
     {
         var shapes = Rows(result).Take(PaperShapes).ToArray();
-        var text = new StringBuilder($"| kernel | {string.Join(" | ", shapes.Select(shape => $"{shape["m"]}x{shape["k"]}x{shape["n"]}"))} |\n|{Repeat("---|", 1 + shapes.Length)}\n");
+        var text = new StringBuilder(Header("kernel", [.. shapes.Select(Shape)]));
         foreach (var (name, label) in AllPrimitives)
             text.Append(Line($"| {label} | {string.Join(" | ", shapes.Select(shape => Cell(shape, name, "speedup_over_float32", "0.00", 1)))} |"));
-        return text.Append(Line($"| fp32 MatMul, % of the rate of fused multiply-adds | {string.Join(" | ", shapes.Select(shape => Cell(shape, Float32, "share_of_peak", "0", 100)))} |")).ToString();
+        var shares = shapes.Select(shape => Cell(shape, Float32, "share_of_peak", "0", 100));
+        return text.Append(Line($"| fp32 MatMul, % of the rate of fused multiply-adds | {string.Join(" | ", shares)} |")).ToString();
     });
 
     /// <summary>Our fp32 MatMul beside ONNX Runtime's.</summary>
     public static string MatMul() => Tables("matmul.json", result =>
     {
-        var text = new StringBuilder("| M x K x N | shiftadd, ms | ONNX Runtime, ms | ratio of the medians | of the fastest |\n|---|---|---|---|---|\n");
+        var text = new StringBuilder(Header("M x K x N", "shiftadd, ms", "ONNX Runtime, ms", "ratio of the medians", "of the fastest"));
         foreach (var row in Rows(result))
-            text.Append(Line($"| {row["m"]} x {row["k"]} x {row["n"]} | {Number(row, "median_ms"):0.000} | {Number(row, "onnxruntime_median_ms"):0.000} | {Number(row, "ratio"):0.00} | {Number(row, "ratio_of_min"):0.00} |"));
+        {
+            var (ours, theirs) = (Number(row, "median_ms"), Number(row, "onnxruntime_median_ms"));
+            text.Append(Line($"| {Shape(row)} | {ours:0.000} | {theirs:0.000} | {Number(row, "ratio"):0.00} | {Number(row, "ratio_of_min"):0.00} |"));
+        }
         return text.ToString();
     });
 
     static string Cell(JsonNode shape, string kernel, string number, string format, double scale) =>
         (scale * Number(shape["kernels"]!.AsArray().Single(it => $"{it!["name"]}" == kernel)!, number)).ToString(format, CultureInfo.InvariantCulture);
 
-    static string Repeat(string text, int count) => string.Concat(Enumerable.Repeat(text, count));
+    static string Shape(JsonNode row) => $"{row["m"]} x {row["k"]} x {row["n"]}";
+
+    static string Ratio(JsonNode row, JsonNode other, string number) => Line($"{Number(row, number) / Number(other, number):0.00}", end: "");
+
+    static string Header(params IReadOnlyCollection<string> columns) =>
+        $"| {string.Join(" | ", columns)} |\n|{string.Concat(Enumerable.Repeat("---|", columns.Count))}\n";
 
     static string Part(string work, double operations, double ms, double peak, double all)
     {

@@ -13,19 +13,20 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <param name="op">What it computes.</param>
     /// <param name="weights">Its weights.</param>
     /// <param name="tile">How it computes.</param>
-    public DotProductKernel(Operation op, NumberType weights, DotProductTile tile) : base(
-        new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name), Describe(tile.Products), tile.Packing)
+    /// <param name="schedule">Tells kernels of the same tile apart.</param>
+    public DotProductKernel(Operation op, NumberType weights, DotProductTile tile, KernelSchedule schedule = KernelSchedule.Default) : base(
+        new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name, schedule), Describe(tile), tile.Packing)
     {
         Tile = tile;
         _code = new(key => new DotProductEmitter(key, tile).Emit());
     }
 
-    static string Describe(ProductForm products) => "weights decoded to signed bytes when packed; " + products switch
+    static string Describe(DotProductTile tile) => "weights decoded to signed bytes when packed; " + tile.Products switch
     {
         ProductForm.DotProduct => "byte dot products (VPDPBUSD)",
         ProductForm.UnsignedPairs => "products of byte pairs (VPMADDUBSW)",
         _ => "products of byte pairs, signs moved to the weights (VPSIGNB, VPMADDUBSW)",
-    };
+    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "");
 
     public DotProductTile Tile { get; }
 
