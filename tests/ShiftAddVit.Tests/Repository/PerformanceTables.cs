@@ -83,7 +83,7 @@ static class PerformanceTables
     public static string Primitives() => Tables("kernels.json", result =>
     {
         var shapes = Rows(result).Take(PaperShapes).ToArray();
-        var text = new StringBuilder(Header("kernel", [.. shapes.Select(Shape)]));
+        var text = new StringBuilder(Header(["kernel", .. shapes.Select(Shape)]));
         foreach (var (name, label) in AllPrimitives)
             text.Append(Line($"| {label} | {string.Join(" | ", shapes.Select(shape => Cell(shape, name, "speedup_over_float32", "0.00", 1)))} |"));
         var shares = shapes.Select(shape => Cell(shape, Float32, "share_of_peak", "0", 100));
