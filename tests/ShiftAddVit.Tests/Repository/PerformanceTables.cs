@@ -124,7 +124,7 @@ static class PerformanceTables
         var text = new StringBuilder();
         foreach (var result in RepositoryFiles.Results(name))
         {
-            text.Append(Line($"Machine: {result["cpu"]}, {result["runtime"]}; `{result["command"]}`.\n"));
+            text.Append(Line($"Machine: {result["cpu"]}, {result["runtime"]}; `{result["command"]}`, load before it {result["load"]}.\n"));
             text.Append(table(result));
         }
         return text.ToString();
