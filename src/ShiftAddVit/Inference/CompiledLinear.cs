@@ -74,7 +74,8 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <param name="outputStride">Elements from one row of the output to the next.</param>
     /// <param name="epilogue">What becomes of the sums.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
-    public void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
+    /// <param name="maxima">[M,16], the largest magnitudes of x if they are known.</param>
+    public void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch, float* maxima = null)
     {
         if (!IsInteger)
         {
@@ -82,7 +83,7 @@ sealed unsafe class CompiledLinear : IDisposable
             return;
         }
         TimeBudget.Enter(_product == Work.Embedding ? Work.Patches : Work.Quantize);
-        _blocks.Quantize(x, m, Inputs, scratch, Scales(m, scratch));
+        _blocks.Quantize(x, m, Inputs, scratch, Scales(m, scratch), maxima);
         ApplyInteger(m, output, outputStride, epilogue, scratch);
     }
 
@@ -95,11 +96,12 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <param name="epilogue">What becomes of the sums.</param>
     /// <param name="normed">[M,K], written: the normed rows.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
+    /// <param name="maxima">[M,16], 0 before, or null: written by integer kernels, the largest magnitudes of the outputs.</param>
     public void ApplyNormed(
-        float* x, CompiledNorm norm, int m, float* output, nint outputStride, Epilogue epilogue, float* normed, byte* scratch)
+        float* x, CompiledNorm norm, int m, float* output, nint outputStride, Epilogue epilogue, float* normed, byte* scratch, float* maxima = null)
     {
         Normalize(x, norm, m, normed, scratch);
-        if (IsInteger) ApplyInteger(m, output, outputStride, epilogue, scratch);
+        if (IsInteger) ApplyInteger(m, output, outputStride, epilogue, scratch, maxima);
         else ApplyFloat((FloatKernel)_kernel, normed, m, output, outputStride, epilogue, scratch);
     }
 
@@ -138,10 +140,10 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>The scales of the quantised rows, which begin the scratch.</summary>
     float* Scales(int m, byte* scratch) => (float*)(scratch + Align((long)m * Inputs));
 
-    void ApplyInteger(int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch) =>
-        Multiply(m, m, output, outputStride, epilogue, default, scratch);
+    void ApplyInteger(int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch, float* maxima = null) =>
+        Multiply(m, m, output, outputStride, epilogue, default, scratch, maxima);
 
-    void Multiply(int prepared, int m, float* output, nint stride, Epilogue epilogue, in HeadScales heads, byte* scratch)
+    void Multiply(int prepared, int m, float* output, nint stride, Epilogue epilogue, in HeadScales heads, byte* scratch, float* maxima = null)
     {
         TimeBudget.Enter(_product);
         var scales = Scales(prepared, scratch);
@@ -149,7 +151,7 @@ sealed unsafe class CompiledLinear : IDisposable
         {
             M = m, N = Outputs, K = Inputs, Activations = scratch, ActivationStride = Inputs, RowScales = scales,
             Weights = Weights, ColumnScales = (float*)_scales!.Pointer + _first, Bias = (float*)_bias.Pointer + _first,
-            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads,
+            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads, RowMaxima = maxima,
             Scratch = (byte*)scales + Align((long)prepared * sizeof(float)),
         };
         ((IntegerKernel)_kernel).Run(operands, _rows);

@@ -59,7 +59,15 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
             else if (o.Epilogue == Epilogue.TableGelu) rows.TableGelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.AddResidual) rows.Add(y, o.N, output);
             else if (o.Epilogue == Epilogue.QuantizeHeads) QuantizeHeads(o, m, y, rows);
+            if (o.RowMaxima is not null) Measure(o, m, rows);
         }
+    }
+
+    /// <summary>Keeps the largest magnitude of a complete row of outputs.</summary>
+    protected static unsafe void Measure(in LinearOperands o, int m, RowOps rows)
+    {
+        var maxima = o.RowMaxima + (nint)m * RowOps.MaximumLanes;
+        *maxima = rows.Measure(o.Output + m * o.OutputStride, o.N, *maxima);
     }
 
     static unsafe void QuantizeHeads(in LinearOperands o, int m, float* y, RowOps rows)
@@ -151,6 +159,11 @@ unsafe struct LinearOperands
 
     /// <summary>For <see cref="Epilogue.QuantizeHeads"/>.</summary>
     public HeadScales Heads;
+
+    /// <summary>
+    /// [M,16], 0 before, or null: afterwards the largest lane of row m is max_n |out[m,n]|. Not for <see cref="Epilogue.QuantizeHeads"/>.
+    /// </summary>
+    public float* RowMaxima;
 
     /// <summary><see cref="IntegerKernel.ScratchBytes(int, int, int)"/> bytes.</summary>
     public required byte* Scratch;

@@ -20,11 +20,12 @@ sealed unsafe class RowBlockOps(RowOps rows, GeneratedRows? generated = null)
     /// <param name="k">K.</param>
     /// <param name="q">[M,K].</param>
     /// <param name="scales">s [M].</param>
-    public void Quantize(float* x, int m, int k, byte* q, float* scales)
+    /// <param name="maxima">[M,16], the largest magnitudes of each row among its lanes, or null: saves a pass.</param>
+    public void Quantize(float* x, int m, int k, byte* q, float* scales, float* maxima = null)
     {
         if (generated is not null && GeneratedRows.FitsBlock(m, k))
         {
-            generated.Quantize(x, m, k, q, scales);
+            generated.Quantize(x, m, k, q, scales, maxima);
             return;
         }
         for (int count; m > 0; m -= count, x += (long)count * k, q += (long)count * k, scales += count)

@@ -13,6 +13,9 @@ sealed unsafe class RowOps(KernelIsa widest)
     /// <summary>The largest error of <see cref="Gelu"/> for |x| at most 30.</summary>
     internal const float GeluError = 1e-6f;
 
+    /// <summary>Among how many lanes the largest magnitude of a row may be spread while it is not complete.</summary>
+    public const int MaximumLanes = 16;
+
     /// <summary>The widest vectors used.</summary>
     public KernelIsa Widest { get; } = widest;
 
@@ -28,6 +31,14 @@ sealed unsafe class RowOps(KernelIsa widest)
         var quantize = new Quantize { X = x, Reciprocal = zero ? 0 : 127 / max, Q = q };
         Traversal.ForEach(ref quantize, length, Widest);
         return zero ? 1 : max / 127;
+    }
+
+    /// <summary>The larger of max and the largest |x|.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public float Measure(float* x, int length, float max)
+    {
+        var magnitude = new Magnitude { X = x };
+        return Traversal.Max(ref magnitude, length, Widest, max);
     }
 
     /// <summary>y[n] = (float)acc[n] * (sx * sw[n]) + bias[n], each operation rounded on its own.</summary>

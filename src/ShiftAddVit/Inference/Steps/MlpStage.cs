@@ -8,6 +8,10 @@ sealed unsafe class MlpStage : RowStage
     readonly CompiledBlock _block;
     readonly Region _tokens;
     readonly Epilogue _gelu;
+
+    /// <summary>Whether the largest hidden values are kept by who computes them for who quantises them.</summary>
+    readonly bool _measures;
+
     readonly Tap _fc1Tap;
     readonly Tap _fc2Tap;
     readonly string _name;
@@ -19,12 +23,13 @@ sealed unsafe class MlpStage : RowStage
     public MlpStage(StepContext context, CompiledBlock block, string name, Region tokens) : base(context)
     {
         (_block, _name, _tokens) = (block, name, tokens);
+        _measures = block.Fc1.IsInteger && block.Fc2.IsInteger;
         _gelu = context.Model.Exact ? Epilogue.Gelu : Epilogue.TableGelu;
         _fc1Tap = Tap.OfTokens(context, block.Fc1);
         _fc2Tap = Tap.OfTokens(context, block.Fc2);
     }
 
-    public override long ScratchBytes(int rows) => FloatBytes(rows, _block.Fc1.Inputs) + FloatBytes(rows, _block.Fc1.Outputs)
+    public override long ScratchBytes(int rows) => FloatBytes(rows, _block.Fc1.Inputs) + FloatBytes(rows, _block.Fc1.Outputs) + FloatBytes(rows, RowOps.MaximumLanes)
         + Math.Max(_block.Fc1.ScratchBytes(rows), _block.Fc2.ScratchBytes(rows));
 
     public override void Run(int first, int count, byte* scratch)
@@ -33,11 +38,14 @@ sealed unsafe class MlpStage : RowStage
         var tokens = Context.Arena.Pointer<float>(_tokens) + (long)first * c;
         var normed = (float*)scratch;
         var hidden = (float*)(scratch + FloatBytes(count, c));
-        var rest = (byte*)hidden + FloatBytes(count, width);
-        _block.Fc1.ApplyNormed(tokens, _block.Norm2, count, hidden, width, _gelu, normed, rest);
+        var room = (byte*)hidden + FloatBytes(count, width);
+        var rest = room + FloatBytes(count, RowOps.MaximumLanes);
+        var maxima = _measures ? (float*)room : null;
+        if (_measures) new Span<float>(maxima, count * RowOps.MaximumLanes).Clear();
+        _block.Fc1.ApplyNormed(tokens, _block.Norm2, count, hidden, width, _gelu, normed, rest, maxima);
         _fc1Tap.Keep(normed, first, count);
         _fc2Tap.Keep(hidden, first, count);
-        _block.Fc2.Apply(hidden, count, tokens, c, Epilogue.AddResidual, rest);
+        _block.Fc2.Apply(hidden, count, tokens, c, Epilogue.AddResidual, rest, maxima);
     }
 
     public override void Show(ActivationObserver observer)

@@ -1,3 +1,5 @@
+using Iced.Intel;
+
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -18,7 +20,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name, schedule), Describe(tile), tile.Packing)
     {
         Tile = tile;
-        _code = new(key => new DotProductEmitter(key, tile).Emit());
+        _code = new($"{Name}", key => new DotProductEmitter(key, tile).Emit());
     }
 
     static string Describe(DotProductTile tile) => "weights decoded to signed bytes when packed; " + tile.Products switch
@@ -41,7 +43,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
             Output = o.Output, OutputStride = o.OutputStride * sizeof(int),
         };
-        Run(o.M, o.N, o.K, arguments, null);
+        Run(o.M, o.N, o.K, ref arguments, null);
     }
 
     /// <summary>
@@ -60,12 +62,17 @@ sealed unsafe class DotProductKernel : IntegerKernel
             Output = o.Output, OutputStride = o.OutputStride * ElementBytes(o.Epilogue),
             RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias,
             Table = o.Epilogue == Epilogue.QuantizeHeads ? HeadConstants.Pointer : GeluTable.Pointer,
-            HeadScales = o.Heads.Scales, HeadScaleStep = o.Heads.Stride * sizeof(float),
+            RowResults = o.Epilogue == Epilogue.QuantizeHeads ? o.Heads.Scales : o.RowMaxima, RowResultStep = o.Heads.Stride * sizeof(float),
         };
-        Run(o.M, o.N, o.K, arguments, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue);
-        if (o.Epilogue != Epilogue.Gelu) return;
-        for (var m = 0; m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
+        var measures = o.RowMaxima is not null && Measures(o);
+        Run(o.M, o.N, o.K, ref arguments, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue, measures);
+        for (var m = 0; o.Epilogue == Epilogue.Gelu && m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
+        for (var m = 0; o.RowMaxima is not null && !measures && m < o.M; m++) Measure(o, m, rows);
     }
+
+    /// <summary>What lies beyond N in a panel has a gelu too, so that panels must be whole.</summary>
+    bool Measures(in LinearOperands o) =>
+        Tile.Isa.LargerMagnitude != Code.INVALID && o.N % Tile.Nr == 0 && o.Epilogue is not Epilogue.Gelu;
 
     bool Quantizes(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr;
 
@@ -75,14 +82,15 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <param name="m">M.</param>
     /// <param name="n">N.</param>
     /// <param name="k">K.</param>
-    /// <param name="start">The arguments of the first tile, its counts not set.</param>
+    /// <param name="start">The arguments of the first tile, its counts not set; changed.</param>
     /// <param name="epilogue">Null for int32.</param>
-    void Run(int m, int n, int k, DotProductArguments start, Epilogue? epilogue)
+    /// <param name="measures">Whether the largest magnitudes of rows are kept.</param>
+    void Run(int m, int n, int k, ref DotProductArguments start, Epilogue? epilogue, bool measures = false)
     {
         var (panels, width) = Math.DivRem(n, Tile.Nr);
         var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
-        var key = new DotProductKey(Name, Tile.RowsFor(m, k), Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k));
         start.End = start.Panel + Packing.ByteLength(n, k);
+        var key = new DotProductKey(Tile.RowsFor(m, k), Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k), measures);
         if (panels > 0) RunPanels(panels, m, key, start);
         if (width == 0) return;
         start.Panel += panels * Packing.PanelBytes(k);
@@ -90,32 +98,33 @@ sealed unsafe class DotProductKernel : IntegerKernel
         start.ColumnScales += panels * Tile.Nr;
         start.Bias += panels * Tile.Nr;
         start.Mask = (1 << tail) - 1;
-        if (!Tile.Isa.HasMaskRegisters) new Span<int>(start.TailLanes, tail).Fill(-1);
+        if (!Tile.Isa.HasMaskRegisters)
+            for (var lane = 0; lane < tail; lane++) start.TailLanes[lane] = -1;
         RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, start);
     }
 
     /// <summary>The rows in whole tiles, panel by panel, then what is left of M in lower ones.</summary>
-    void RunPanels(int count, int m, DotProductKey key, DotProductArguments start)
+    void RunPanels(int count, int m, DotProductKey key, in DotProductArguments start)
     {
         var (tiles, rest) = Math.DivRem(m, key.Rows);
-        var rows = m - rest;
-        if (tiles > 0) RunTiles(tiles, count, key, start);
-        if (rest == 0) return;
-        start.Activations += rows * start.ActivationStride;
-        start.Output = (byte*)start.Output + rows * start.OutputStride;
-        start.RowScales += rows;
-        start.HeadScales += rows;
-        RunTiles(1, count, key with { Rows = rest, Pipelined = false }, start);
+        if (tiles > 0) RunTiles(0, tiles, count, key, start);
+        if (rest > 0) RunTiles(m - rest, 1, count, key with { Rows = rest, Pipelined = false }, start);
     }
 
-    void RunTiles(int tiles, int panels, DotProductKey key, DotProductArguments arguments)
+    /// <summary>Copies the arguments once: they are long, and a call should cost less than a tile.</summary>
+    void RunTiles(int firstRow, int tiles, int panels, DotProductKey key, in DotProductArguments start)
     {
+        var arguments = start;
+        arguments.Activations += firstRow * start.ActivationStride;
+        arguments.Output = (byte*)start.Output + firstRow * start.OutputStride;
+        arguments.RowScales += firstRow;
+        arguments.RowResults += firstRow * key.RowResultBytes / sizeof(float);
         (arguments.Tiles, arguments.AllTiles) = (tiles, (nint)tiles * panels);
         (arguments.SumTiles, arguments.EpilogueTiles) = (tiles, tiles);
         arguments.FirstActivations = arguments.Activations;
         arguments.FirstRowScales = arguments.RowScales;
         arguments.OutputStep = Tile.Nr * ElementBytes(key.Epilogue) - tiles * key.Rows * arguments.OutputStride;
-        arguments.HeadScaleStep -= tiles * key.Rows * sizeof(float);
+        arguments.RowResultStep -= tiles * key.Rows * key.RowResultBytes;
         arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
         Find(key)(&arguments);
     }

@@ -32,17 +32,30 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
     public int RowsFor(int m, int k) => Pipelines(m, k) ? PipelinedRows : Rows;
 }
 
-/// <summary>What generated code is made for; equal keys share code.</summary>
-/// <param name="Kernel">Whose code it is.</param>
+/// <summary>What generated code of a kernel is made for.</summary>
 /// <param name="Rows">Rows of a tile, up to those of the kernel.</param>
 /// <param name="Vectors">Vectors of outputs, up to those of a panel.</param>
 /// <param name="Masked">Whether the last vector is stored in part.</param>
 /// <param name="Inputs">K.</param>
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
 /// <param name="Pipelined">Whether the epilogue of a tile overlaps with the sums of the next.</param>
-readonly record struct DotProductKey(KernelName Kernel, int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false)
+/// <param name="Measures">Whether the largest magnitudes of rows are kept.</param>
+readonly record struct DotProductKey(
+    int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false)
 {
-    public override string ToString() => $"{Kernel}_{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}";
+    /// <summary>Bytes that are kept of each row besides its outputs: a head's scale, or a vector of magnitudes.</summary>
+    public int RowResultBytes =>
+        Measures ? RowOps.MaximumLanes * sizeof(float) : Epilogue == Kernels.Epilogue.QuantizeHeads ? sizeof(float) : 0;
+
+    /// <summary>All of it: keys are looked up at every call.</summary>
+    long Bits => ((long)Inputs << 32) | ((long)Rows << 24) | ((long)Vectors << 16)
+        | (Epilogue is { } epilogue ? ((long)epilogue + 1) << 8 : 0) | (Measures ? 4L : 0) | (Masked ? 2L : 0) | (Pipelined ? 1L : 0);
+
+    public bool Equals(DotProductKey other) => Bits == other.Bits;
+
+    public override int GetHashCode() => (int)(((ulong)Bits * 0x9E3779B97F4A7C15) >> 32);
+
+    public override string ToString() => $"{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}{(Measures ? "_Measured" : "")}";
 }
 
 /// <summary>The arguments of generated code, which it advances from tile to tile and from panel to panel. Strides are in bytes.</summary>
@@ -94,9 +107,12 @@ unsafe struct DotProductArguments
     /// <summary><see cref="GeluTable.Pointer"/> or <see cref="HeadConstants.Pointer"/>.</summary>
     public float* Table;
 
-    /// <summary>Scales of quantised heads, the first row of the tile; from below its last row to the first of the next panel.</summary>
-    public float* HeadScales;
-    public nint HeadScaleStep;
+    /// <summary>
+    /// Scales of quantised heads, or the largest magnitudes of rows: those of the first row of the tile; from below its last row to the first of
+    /// the next panel.
+    /// </summary>
+    public float* RowResults;
+    public nint RowResultStep;
 
     /// <summary>Weights to be fetched into a nearer cache, and where the last ones end.</summary>
     public byte* Ahead;

@@ -14,8 +14,8 @@ sealed unsafe class GeneratedRows
     /// <summary>What bounds the scratch on the stack, 32 KB.</summary>
     const int MostKeys = 1024;
 
-    readonly CodeCache<RowBlockKey> _blocks = new(key => (key.Norms ? new NormedBlockEmitter(key.Quads) : new RowBlockEmitter(key.Quads)).Emit());
-    readonly CodeCache<SoftmaxKey> _softmaxes = new(key => new SoftmaxEmitter(key.Keys, key.Quads).Emit());
+    readonly CodeCache<RowBlockKey> _blocks = new("Rows", key => key.Emitter().Emit());
+    readonly CodeCache<SoftmaxKey> _softmaxes = new("Softmax", key => new SoftmaxEmitter(key.Keys, key.Quads).Emit());
 
     GeneratedRows() { }
 
@@ -30,21 +30,22 @@ sealed unsafe class GeneratedRows
     public static bool FitsSoftmax(int m, int n) => m >= RowQuadEmitter.Rows && n <= MostKeys;
 
     /// <summary><see cref="RowBlockOps.Quantize"/>.</summary>
-    public void Quantize(float* x, int m, int k, byte* q, float* scales) => Run(false, m, k, new() { X = x, Quantized = q, Scales = scales });
+    public void Quantize(float* x, int m, int k, byte* q, float* scales, float* maxima) =>
+        Run(maxima is null ? RowWork.Quantize : RowWork.QuantizeMeasured, m, k, new() { X = x, Quantized = q, Scales = scales, Maxima = maxima });
 
     /// <summary><see cref="RowBlockOps.LayerNormQuantize"/>.</summary>
-    public void LayerNormQuantize(float* x, int m, in NormOperands norm, float* y, byte* q, float* scales) => Run(true, m, norm.Length, new()
+    public void LayerNormQuantize(float* x, int m, in NormOperands norm, float* y, byte* q, float* scales) => Run(RowWork.LayerNormQuantize, m, norm.Length, new()
     {
         X = x, Quantized = q, Scales = scales, Normed = y, Gamma = norm.Gamma, Beta = norm.Beta, Epsilon = norm.Epsilon,
     });
 
     /// <summary>Rows that do not fill a group are quads, the last of which ends with the last row: what is done twice is the same twice.</summary>
-    void Run(bool norms, int m, int k, RowArguments start)
+    void Run(RowWork work, int m, int k, RowArguments start)
     {
         (start.Stride, start.Length, start.Blocks) = (k * sizeof(float), k, k / RowQuadEmitter.Block);
         start.Constants = HeadConstants.Pointer;
         var groups = m / RowQuadEmitter.MostRows;
-        if (groups > 0) Run(new(norms, 2), groups, start);
+        if (groups > 0) Run(new(work, 2), groups, start);
         for (var row = groups * RowQuadEmitter.MostRows; row < m; row += RowQuadEmitter.Rows)
         {
             var (rest, first) = (start, int.Min(row, m - RowQuadEmitter.Rows));
@@ -52,7 +53,8 @@ sealed unsafe class GeneratedRows
             rest.Normed += (nint)first * k;
             rest.Quantized += (nint)first * k;
             rest.Scales += first;
-            Run(new(norms, 1), 1, rest);
+            rest.Maxima += first * RowOps.MaximumLanes;
+            Run(new(work, 1), 1, rest);
         }
     }
 
@@ -96,12 +98,25 @@ sealed unsafe class GeneratedRows
     }
 }
 
-/// <summary>What code of <see cref="RowBlockEmitter"/> is made for.</summary>
-/// <param name="Norms">Whether rows are normed before they are quantised.</param>
-/// <param name="Quads">Quads of a group.</param>
-readonly record struct RowBlockKey(bool Norms, int Quads)
+/// <summary>What becomes of a block of rows.</summary>
+enum RowWork
 {
-    public override string ToString() => $"{(Norms ? "LayerNormQuantize" : "Quantize")}_{Quads * RowQuadEmitter.Rows}";
+    Quantize,
+
+    /// <summary>The largest magnitudes are known.</summary>
+    QuantizeMeasured,
+    LayerNormQuantize,
+}
+
+/// <summary>What code of <see cref="RowBlockEmitter"/> is made for.</summary>
+/// <param name="Work">What it does.</param>
+/// <param name="Quads">Quads of a group.</param>
+readonly record struct RowBlockKey(RowWork Work, int Quads)
+{
+    public RowBlockEmitter Emitter() =>
+        Work == RowWork.LayerNormQuantize ? new NormedBlockEmitter(Quads) : new RowBlockEmitter(Quads, Work == RowWork.QuantizeMeasured);
+
+    public override string ToString() => $"{Work}_{Quads * RowQuadEmitter.Rows}";
 }
 
 /// <summary>What code of <see cref="SoftmaxEmitter"/> is made for.</summary>

@@ -18,7 +18,7 @@ sealed class HeadQuantizationEmitter(Assembler code, VectorAssembler vectors)
         code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Table)));
         Magnitude(y);
         Divide();
-        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.HeadScales)));
+        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)));
         code.vmovss(__dword_ptr[rcx + row * sizeof(float)], xmm2);
         code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Table)));
         code.vbroadcastss(zmm1, xmm1);

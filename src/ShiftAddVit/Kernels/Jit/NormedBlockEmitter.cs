@@ -85,7 +85,7 @@ sealed unsafe class NormedBlockEmitter(int quads) : RowBlockEmitter(quads)
             Vectors.Do(Isa.Multiply, value, value, Gamma);
             Vectors.Do(Isa.Add, value, value, Beta);
             Vectors.Store(place, value);
-            Writer.AddInstruction(Instruction.Create(LargerMagnitude, Zmm(Results + row), Zmm(Results + row), Zmm(value), WithoutSign));
+            Vectors.LargerMagnitude(Results + row, Results + row, value);
         }
     }
 

@@ -21,7 +21,7 @@ static unsafe class PeakLoop
 {
     const int Results = 24, Rounds = 1024;
 
-    static readonly CodeCache<PeakInstruction> Code = new(Emit);
+    static readonly CodeCache<PeakInstruction> Code = new("Peak", Emit);
 
     public static bool CanRun(PeakInstruction instruction) => Operations(instruction) > 0 && ExecutableMemory.Refusal is null
         && (instruction == PeakInstruction.Fma ? KernelIsa.Avx512 : KernelIsa.Avx512Vnni).IsAccelerated;

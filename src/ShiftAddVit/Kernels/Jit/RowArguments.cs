@@ -18,6 +18,9 @@ unsafe struct RowArguments
     /// <summary>s [M].</summary>
     public float* Scales;
 
+    /// <summary>[M,16], the largest magnitudes of x, where they are known.</summary>
+    public float* Maxima;
+
     /// <summary>[K] each.</summary>
     public float* Gamma, Beta;
 

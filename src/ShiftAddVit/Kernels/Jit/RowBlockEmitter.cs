@@ -7,7 +7,7 @@ namespace ShiftAddVit.Kernels.Jit;
 /// <summary>
 /// Writes <see cref="RowOps.Quantize"/> of groups of rows. rsi walks the rows of a quad; r8 and r9 are one and three strides of them.
 /// </summary>
-unsafe class RowBlockEmitter(int quads) : RowQuadEmitter(quads)
+unsafe class RowBlockEmitter(int quads, bool measured = false) : RowQuadEmitter(quads)
 {
     /// <summary>Registers: a sum or maximum of each row; numbers that a reduction may change, and values of a vector; a factor of each row.</summary>
     protected const int Results = 0, Values = 4, PerRow = 8;
@@ -15,10 +15,6 @@ unsafe class RowBlockEmitter(int quads) : RowQuadEmitter(quads)
     const int Order = 14, Signs = 15;
 
     protected const int BlockBytes = Block * sizeof(float);
-
-    /// <summary>VRANGEPS, asked for the larger magnitude and to clear its sign.</summary>
-    protected const Code LargerMagnitude = Code.EVEX_Vrangeps_zmm_k1z_zmm_zmmm512b32_imm8_sae;
-    protected const int WithoutSign = 0b10_11;
 
     /// <summary>VCMPPS.</summary>
     const int LessThan = 1;
@@ -32,7 +28,7 @@ unsafe class RowBlockEmitter(int quads) : RowQuadEmitter(quads)
         Vectors.Load(Signs, Constant(HeadConstants.SignsIndex));
     }
 
-    protected override IEnumerable<Action<int>> Passes() => [Measure, quad => Round(nameof(RowArguments.X), quad)];
+    protected override IEnumerable<Action<int>> Passes() => [measured ? Take : Measure, quad => Round(nameof(RowArguments.X), quad)];
 
     protected override void Advance()
     {
@@ -43,6 +39,7 @@ unsafe class RowBlockEmitter(int quads) : RowQuadEmitter(quads)
         Writer.shr(rdx, 2);
         Writer.add(Argument(nameof(RowArguments.Quantized)), rdx);
         Writer.add(Argument(nameof(RowArguments.Scales)), GroupRows * sizeof(float));
+        Writer.add(Argument(nameof(RowArguments.Maxima)), GroupRows * VectorBytes);
         Writer.dec(Argument(nameof(RowArguments.Groups)));
     }
 
@@ -54,9 +51,17 @@ unsafe class RowBlockEmitter(int quads) : RowQuadEmitter(quads)
         Loop(() =>
         {
             foreach (var (row, place) in PlacesOfBlock(Register.RSI))
-                Writer.AddInstruction(Instruction.Create(LargerMagnitude, Zmm(Results + row), Zmm(Results + row), place, WithoutSign));
+                Vectors.LargerMagnitude(Results + row, Results + row, place);
             Writer.add(rsi, BlockBytes);
         });
+        Scale(quad);
+    }
+
+    /// <summary>The largest magnitudes that whoever computed the rows kept.</summary>
+    void Take(int quad)
+    {
+        Writer.mov(rsi, Argument(nameof(RowArguments.Maxima)));
+        for (var row = 0; row < Rows; row++) Vectors.Load(Results + row, At(Register.RSI, (quad * Rows + row) * VectorBytes));
         Scale(quad);
     }
 

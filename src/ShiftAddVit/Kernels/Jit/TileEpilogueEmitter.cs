@@ -21,6 +21,8 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
 
     bool IsLinear => key.Epilogue is not null;
 
+    int RowResultBytes => key.RowResultBytes;
+
     /// <summary>Writes the tile and moves the arguments for it to the next.</summary>
     public void Emit()
     {
@@ -34,12 +36,12 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         {
             for (var j = 0; j < key.Vectors; j++) Finish(i, j, firstAccumulator + i * key.Vectors + j);
             if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, firstAccumulator + i * key.Vectors);
+            if (key.Measures) Measure(i, firstAccumulator + i * key.Vectors);
             code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
         }
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), r9);
         if (IsLinear) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowScales)), key.Rows * sizeof(float));
-        if (key.Epilogue == Epilogue.QuantizeHeads)
-            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.HeadScales)), key.Rows * sizeof(float));
+        if (RowResultBytes > 0) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)), key.Rows * RowResultBytes);
     }
 
     /// <summary>Moves the arguments to the next panel, after its last tile.</summary>
@@ -52,10 +54,10 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstRowScales), nameof(DotProductArguments.RowScales));
         code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStep)));
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), rax);
-        if (key.Epilogue == Epilogue.QuantizeHeads)
+        if (RowResultBytes > 0)
         {
-            code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.HeadScaleStep)));
-            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.HeadScales)), rax);
+            code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.RowResultStep)));
+            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)), rax);
         }
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.ColumnScales)), tile.Nr * sizeof(float));
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Bias)), tile.Nr * sizeof(float));
@@ -80,7 +82,18 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         }
         if (key.Epilogue == Epilogue.QuantizeHeads) return;
         if (tail) vectors.StoreTail(output, accumulators, free: First);
+        else if (key.Epilogue is null) vectors.StoreHalves(output, accumulators);
         else vectors.Store(output, accumulators);
+    }
+
+    /// <summary>Lane by lane, the largest magnitude of a row of outputs and of what was kept of the panels before.</summary>
+    void Measure(int row, int y)
+    {
+        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)));
+        var kept = VectorAssembler.At(rcx, row * key.RowResultBytes);
+        vectors.Load(First, kept);
+        for (var j = 0; j < key.Vectors; j++) vectors.LargerMagnitude(First, First, y + j);
+        vectors.Store(kept, First);
     }
 
     /// <summary>y = (float)acc * (sx * sw) + bias.</summary>

@@ -21,7 +21,7 @@ enum TileKind
 /// <param name="Masked">Whether outputs are stored under a mask.</param>
 readonly record struct TileKey(TileKind Kind, int Rows, int Vectors, int Length, bool Masked = false)
 {
-    static readonly CodeCache<TileKey> Code = new(key => key.Emitter().Emit());
+    static readonly CodeCache<TileKey> Code = new("Tile", key => key.Emitter().Emit());
 
     public nint Function => Code.Get(this);
 

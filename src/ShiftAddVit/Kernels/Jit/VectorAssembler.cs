@@ -8,6 +8,9 @@ namespace ShiftAddVit.Kernels.Jit;
 /// </summary>
 sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLanes)
 {
+    /// <summary>Asks VRANGEPS for the larger magnitude and to clear its sign.</summary>
+    const int LargerWithoutSign = 0b10_11;
+
     public VectorIsa Isa { get; } = isa;
 
     public static MemoryOperand At(Register start, int offset) => new(start, offset);
@@ -27,6 +30,21 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
     }
 
     public void Store(MemoryOperand to, int from) => code.AddInstruction(Instruction.Create(Isa.Store, to, Vector(from)));
+
+    /// <summary>
+    /// As <see cref="Store"/>. 512 bits are stored in halves: where the processor gives instructions to its units in turns (Zen 4), a store of a register
+    /// takes one from the sums around it and two extractions do not.
+    /// </summary>
+    public void StoreHalves(MemoryOperand to, int from)
+    {
+        if (Isa.HalfStore == Code.INVALID)
+        {
+            Store(to, from);
+            return;
+        }
+        code.AddInstruction(Instruction.Create(Isa.HalfStore, to, Vector(from), 0));
+        code.AddInstruction(Instruction.Create(Isa.HalfStore, new MemoryOperand(to.Base, to.Displacement + Isa.Bytes / 2), Vector(from), 1));
+    }
 
     /// <summary>Stores a tail, which may need a register for its mask.</summary>
     public void StoreTail(MemoryOperand to, int from, int free)
@@ -62,6 +80,14 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
     /// <summary>The same with the last in memory.</summary>
     public void Do(Code operation, int to, int left, MemoryOperand right) =>
         code.AddInstruction(Instruction.Create(operation, Vector(to), Vector(left), right));
+
+    /// <summary>The larger of two magnitudes, lane by lane.</summary>
+    public void LargerMagnitude(int to, int left, int right) =>
+        code.AddInstruction(Instruction.Create(Isa.LargerMagnitude, Vector(to), Vector(left), Vector(right), LargerWithoutSign));
+
+    /// <summary>The same with the last in memory.</summary>
+    public void LargerMagnitude(int to, int left, MemoryOperand right) =>
+        code.AddInstruction(Instruction.Create(Isa.LargerMagnitude, Vector(to), Vector(left), right, LargerWithoutSign));
 
     /// <summary>A shift of lanes by a constant.</summary>
     public void Shift(Code operation, int to, int from, int bits) =>

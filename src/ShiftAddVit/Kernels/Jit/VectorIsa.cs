@@ -25,6 +25,8 @@ sealed record VectorIsa
 
     public required Code Load { get; init; }
     public required Code Store { get; init; }
+    /// <summary>Stores the lower or the upper half of a register; INVALID where one store is as good.</summary>
+    public required Code HalfStore { get; init; }
     public required Code Copy { get; init; }
 
     /// <summary>32 bits from memory, or the lowest lane of an xmm register, to every lane.</summary>
@@ -44,6 +46,9 @@ sealed record VectorIsa
     public required Code Min { get; init; }
     public required Code Max { get; init; }
 
+    /// <summary>The larger of two magnitudes; INVALID where that takes more than one instruction.</summary>
+    public required Code LargerMagnitude { get; init; }
+
     /// <summary>a = a * b + c.</summary>
     public required Code MultiplyAdd { get; init; }
 
@@ -56,6 +61,7 @@ sealed record VectorIsa
         HasMaskRegisters = true,
         Load = Code.EVEX_Vmovdqu32_zmm_k1z_zmmm512,
         Store = Code.EVEX_Vmovdqu32_zmmm512_k1z_zmm,
+        HalfStore = Code.EVEX_Vextracti64x4_ymmm256_k1z_zmm_imm8,
         Copy = Code.EVEX_Vmovdqa32_zmm_k1z_zmmm512,
         Broadcast = Code.EVEX_Vpbroadcastd_zmm_k1z_xmmm32,
         DotProduct = Code.EVEX_Vpdpbusd_zmm_k1z_zmm_zmmm512b32,
@@ -67,6 +73,7 @@ sealed record VectorIsa
         And = Code.EVEX_Vpandd_zmm_k1z_zmm_zmmm512b32,
         Min = Code.EVEX_Vminps_zmm_k1z_zmm_zmmm512b32_sae,
         Max = Code.EVEX_Vmaxps_zmm_k1z_zmm_zmmm512b32_sae,
+        LargerMagnitude = Code.EVEX_Vrangeps_zmm_k1z_zmm_zmmm512b32_imm8_sae,
         MultiplyAdd = Code.EVEX_Vfmadd213ps_zmm_k1z_zmm_zmmm512b32_er,
     };
 
@@ -79,6 +86,7 @@ sealed record VectorIsa
         HasMaskRegisters = false,
         Load = Code.VEX_Vmovdqu_ymm_ymmm256,
         Store = Code.VEX_Vmovdqu_ymmm256_ymm,
+        HalfStore = Code.INVALID,
         Copy = Code.VEX_Vmovdqa_ymm_ymmm256,
         Broadcast = Code.VEX_Vpbroadcastd_ymm_xmmm32,
         DotProduct = Code.INVALID,
@@ -90,6 +98,7 @@ sealed record VectorIsa
         And = Code.VEX_Vpand_ymm_ymm_ymmm256,
         Min = Code.VEX_Vminps_ymm_ymm_ymmm256,
         Max = Code.VEX_Vmaxps_ymm_ymm_ymmm256,
+        LargerMagnitude = Code.INVALID,
         MultiplyAdd = Code.VEX_Vfmadd213ps_ymm_ymm_ymmm256,
     };
 
