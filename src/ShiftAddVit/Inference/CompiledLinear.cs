@@ -18,6 +18,9 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>What multiplying by the weights is called in a time budget.</summary>
     readonly Work _product;
 
+    /// <summary>Weights that are read after these.</summary>
+    byte* _next;
+
     /// <summary>The first output, for a part of another layer, whose memory it shares.</summary>
     readonly int _first;
 
@@ -43,6 +46,7 @@ sealed unsafe class CompiledLinear : IDisposable
         (Name, Inputs, _rows, _blocks, _kernel) = (whole.Name, whole.Inputs, whole._rows, whole._blocks, whole._kernel);
         (_weights, _scales, _bias) = (whole._weights, whole._scales, whole._bias);
         (_first, Outputs, _product) = (first, outputs, whole._product);
+        _next = first + outputs == whole.Outputs ? whole._next : Weights + _kernel.Packing.ByteLength(outputs, Inputs);
     }
 
     public string Name { get; }
@@ -61,6 +65,9 @@ sealed unsafe class CompiledLinear : IDisposable
 
     /// <summary>A view of some outputs; null where they do not begin a panel. Valid as long as this layer.</summary>
     public CompiledLinear? Part(int first, int outputs) => first % _kernel.Packing.Nr == 0 ? new(this, first, outputs) : null;
+
+    /// <summary>Says which layer runs after this one. Before any part is taken.</summary>
+    public void RunsBefore(CompiledLinear next) => _next = next.Weights;
 
     /// <summary>Bytes of scratch that <see cref="Apply"/> needs for M rows, besides the normed rows.</summary>
     public long ScratchBytes(int m) => _kernel is IntegerKernel integer
@@ -151,7 +158,7 @@ sealed unsafe class CompiledLinear : IDisposable
         {
             M = m, N = Outputs, K = Inputs, Activations = scratch, ActivationStride = Inputs, RowScales = scales,
             Weights = Weights, ColumnScales = (float*)_scales!.Pointer + _first, Bias = (float*)_bias.Pointer + _first,
-            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads, RowMaxima = maxima,
+            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads, RowMaxima = maxima, Next = _next,
             Scratch = (byte*)scales + Align((long)prepared * sizeof(float)),
         };
         ((IntegerKernel)_kernel).Run(operands, _rows);

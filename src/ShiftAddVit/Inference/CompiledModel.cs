@@ -37,6 +37,8 @@ public sealed class CompiledModel : IDisposable
         Norm = Compile(graph.Norm);
         Head = Compile(graph.Head);
         DistillationHead = graph.DistillationHead is { } head ? Compile(head) : null;
+        var layers = _memory.OfType<CompiledLinear>().ToArray();
+        foreach (var (layer, next) in layers.Zip(layers.Skip(1))) layer.RunsBefore(next);
     }
 
     /// <summary>The numbers that fix every shape.</summary>

@@ -160,6 +160,9 @@ unsafe struct LinearOperands
     /// <summary>For <see cref="Epilogue.QuantizeHeads"/>.</summary>
     public HeadScales Heads;
 
+    /// <summary>What is read after the weights, or null: a kernel may begin to bring it into the cache.</summary>
+    public byte* Next;
+
     /// <summary>
     /// [M,16], 0 before, or null: afterwards the largest lane of row m is max_n |out[m,n]|. Not for <see cref="Epilogue.QuantizeHeads"/>.
     /// </summary>

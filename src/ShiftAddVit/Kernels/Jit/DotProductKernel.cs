@@ -9,6 +9,9 @@ namespace ShiftAddVit.Kernels.Jit;
 /// </summary>
 sealed unsafe class DotProductKernel : IntegerKernel
 {
+    /// <summary>Of what is read next, fetched in time: until the code that reads it can do so itself, a panel of 768 inputs.</summary>
+    const int NextBytes = 48 * 1024;
+
     readonly CodeCache<DotProductKey> _code;
 
     /// <summary>A kernel of a tile.</summary>
@@ -60,6 +63,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         {
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
             Output = o.Output, OutputStride = o.OutputStride * ElementBytes(o.Epilogue),
+            Next = o.Next, NextEnd = o.Next is null ? null : o.Next + NextBytes,
             RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias,
             Table = o.Epilogue == Epilogue.QuantizeHeads ? HeadConstants.Pointer : GeluTable.Pointer,
             RowResults = o.Epilogue == Epilogue.QuantizeHeads ? o.Heads.Scales : o.RowMaxima, RowResultStep = o.Heads.Stride * sizeof(float),

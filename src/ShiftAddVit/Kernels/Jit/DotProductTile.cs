@@ -117,4 +117,8 @@ unsafe struct DotProductArguments
     /// <summary>Weights to be fetched into a nearer cache, and where the last ones end.</summary>
     public byte* Ahead;
     public byte* End;
+
+    /// <summary>What is fetched after those, once: the beginning of what is read next.</summary>
+    public byte* Next;
+    public byte* NextEnd;
 }

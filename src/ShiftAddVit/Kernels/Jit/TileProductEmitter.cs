@@ -64,7 +64,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
         code.mov(rdx, DotProductEmitter.Argument(nameof(DotProductArguments.Panel)));
         StartAccumulators();
         _products.Begin();
-        // Beyond the last weights: this panel again, which costs nothing.
+        // Nothing left to fetch: this panel again, which costs nothing.
         code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)));
         code.cmp(rax, DotProductEmitter.Argument(nameof(DotProductArguments.End)));
         code.cmovae(rax, rdx);
@@ -172,7 +172,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     void Advance()
     {
         var (below, panelBytes) = (code.CreateLabel(), (int)tile.Packing.PanelBytes(key.Inputs));
-        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), key.Inputs / GroupInputs * LineBytes);
+        FetchOn();
         code.imul(rax, r10, key.Rows);
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Activations)), rax);
         code.dec(DotProductEmitter.Argument(nameof(DotProductArguments.SumTiles)));
@@ -188,6 +188,21 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
         code.jae(below);
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), rax);
         DotProductEmitter.Land(code, ref below);
+    }
+
+    /// <summary>Moves on in the weights to come; behind the last of them to what is read next, and then to nothing.</summary>
+    void FetchOn()
+    {
+        var more = code.CreateLabel();
+        code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)));
+        code.add(rax, key.Inputs / GroupInputs * LineBytes);
+        code.cmp(rax, DotProductEmitter.Argument(nameof(DotProductArguments.End)));
+        code.jb(more);
+        DotProductEmitter.Copy(code, nameof(DotProductArguments.NextEnd), nameof(DotProductArguments.End));
+        code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.NextEnd)), 0);
+        code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.Next)));
+        code.Label(ref more);
+        code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), rax);
     }
 
     int Accumulator(int row, int vector) => firstAccumulator + row * key.Vectors + vector;
