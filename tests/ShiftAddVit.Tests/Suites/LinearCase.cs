@@ -33,7 +33,7 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
         return new(Product.Corner(m, n), RowScales[..m], ColumnScales[..n], Bias[..n], residual);
     }
 
-    /// <summary>Runs a kernel and returns [M,N], having checked that nothing else was written.</summary>
+    /// <summary>Runs a kernel and returns [M,N], having checked that nothing else was written and that the largest magnitudes were kept.</summary>
     public float[] Run(IntegerKernel kernel, Epilogue epilogue, RowOps rows)
     {
         using var weights = Product.Pack(kernel);
@@ -48,16 +48,30 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
         using var bias = GuardedMemory.Of<float>(Bias);
         using var offsets = GuardedMemory.Of<int>(Offsets);
         using var output = GuardedMemory.Of(Spread<float>(Residual, N, OutputGap));
+        using var maxima = GuardedMemory.Of<float>(new float[M * RowOps.MaximumLanes]);
         using var scratch = new GuardedMemory(kernel.ScratchBytes(M, N, K));
         var operands = new LinearOperands
         {
             M = M, N = N, K = K, Activations = activations.Pointer, ActivationStride = K + ActivationGap,
             RowScales = (float*)rowScales.Pointer, Weights = weights.Pointer, ColumnScales = (float*)columnScales.Pointer,
             Bias = (float*)bias.Pointer, Output = (float*)output.Pointer, OutputStride = N + OutputGap, Epilogue = epilogue,
-            Scratch = scratch.Pointer, Offsets = Offsets.Length == 0 ? null : (int*)offsets.Pointer,
+            Scratch = scratch.Pointer, Offsets = Offsets.Length == 0 ? null : (int*)offsets.Pointer, Next = weights.Pointer,
         };
         kernel.Run(operands, rows);
-        return Collect(output.As<float>());
+        var unmeasured = Collect(output.As<float>());
+        Spread<float>(Residual, N, OutputGap).CopyTo(output.As<float>());
+        operands.RowMaxima = (float*)maxima.Pointer;
+        kernel.Run(operands, rows);
+        var result = Collect(output.As<float>());
+        Assert.Equal(unmeasured, result);
+        AssertMaxima(result, maxima.As<float>());
+        return result;
+    }
+
+    void AssertMaxima(float[] result, ReadOnlySpan<float> maxima)
+    {
+        for (var m = 0; m < M; m++)
+            Assert.Equal(result[(m * N)..((m + 1) * N)].Max(MathF.Abs), maxima.Slice(m * RowOps.MaximumLanes, RowOps.MaximumLanes).ToArray().Max());
     }
 
     /// <summary>M rows with gaps of default values between them, from the first element to the last.</summary>

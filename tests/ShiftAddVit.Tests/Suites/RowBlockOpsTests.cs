@@ -32,6 +32,29 @@ public unsafe class RowBlockOpsTests
         }
     }
 
+    /// <summary>The largest magnitude may be in any lane; the others hold no more than that.</summary>
+    [Theory, MemberData(nameof(Widths))]
+    public void Known_maxima_change_no_bit(KernelIsa widest)
+    {
+        var (rows, blocks, _) = KernelRows.OperationsIn(widest);
+        foreach (var ((m, k), spread) in Cases)
+        {
+            var x = Rows(m, k, spread);
+            var lanes = new float[m * RowOps.MaximumLanes];
+            for (var i = 0; i < x.Length; i++)
+            {
+                ref var lane = ref lanes[i / k * RowOps.MaximumLanes + i % RowOps.MaximumLanes];
+                lane = MathF.Max(lane, MathF.Abs(x[i]));
+            }
+            using var input = GuardedMemory.Of<float>(x);
+            using var maxima = GuardedMemory.Of<float>(lanes);
+            using var q = new GuardedMemory(m * k);
+            using var scales = new GuardedMemory(m * sizeof(float));
+            blocks.Quantize((float*)input.Pointer, m, k, q.Pointer, (float*)scales.Pointer, (float*)maxima.Pointer);
+            for (var row = 0; row < m; row++) AssertQuantized(rows, x[(row * k)..((row + 1) * k)], q.Bytes.Slice(row * k, k), scales.As<float>()[row]);
+        }
+    }
+
     [Theory, MemberData(nameof(Widths))]
     public void Norming_and_quantising_a_block_does_both_to_its_rows(KernelIsa widest)
     {

@@ -34,7 +34,7 @@ public class GeneratedCodeTests
     static IEnumerable<List<Instruction>> EmitAll(string name) =>
         Find(name) is { Tile.PipelinedInputs: > 0 } kernel ? [Emit(name), EmitPipelined(kernel)] : [Emit(name)];
 
-    static DotProductKey Key(DotProductKernel kernel, int rows) => new(kernel.Name, rows, kernel.Tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu);
+    static DotProductKey Key(DotProductKernel kernel, int rows) => new(rows, kernel.Tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu);
 
     static List<Instruction> Emit(DotProductKey key, DotProductTile tile) => Decode(new DotProductEmitter(key, tile).Emit());
 
@@ -154,7 +154,7 @@ public class GeneratedCodeTests
     {
         Assert.SkipUnless(ExecutableMemory.Refusal is null, "executable memory is not allowed here");
         var generated = new List<int>();
-        var cache = new CodeCache<int>(key => { lock (generated) generated.Add(key); return [0xC3]; });
+        var cache = new CodeCache<int>("test", key => { lock (generated) generated.Add(key); return [0xC3]; });
         Parallel.For(0, 100, i => cache.Get(i % 3));
         Assert.Equal([0, 1, 2], generated.Order());
         Assert.Equal(cache.Get(1), cache.Get(1));
