@@ -28,6 +28,7 @@ sealed class BenchVerb
     readonly Option<int?> _seconds =
         CommonOptions.Positive("--seconds", $"How long to time each combination (default: {DefaultSeconds})", "S");
     readonly Option<bool> _budget = new("--budget") { Description = "Also say what one thread spends a call on, for the first batch size" };
+    readonly Option<bool> _cold = new("--cold") { Description = "Make a turn one call: each finds the caches full of the others' data" };
     readonly Option<bool> _exact = CommonOptions.Exact();
     readonly Option<bool> _json = CommonOptions.Json();
 
@@ -40,7 +41,7 @@ sealed class BenchVerb
             "bench", "Time a model for each batch size and number of threads, alone or beside ONNX Runtime",
             "shiftadd bench deit_tiny.savit --batch 1,8 --threads 1,2 --against deit_tiny.onnx")
         {
-            verb._model, verb._batch, verb._threads, verb._against, verb._seconds, verb._budget, verb._exact, verb._json,
+            verb._model, verb._batch, verb._threads, verb._against, verb._seconds, verb._budget, verb._cold, verb._exact, verb._json,
         };
         verb._options.AddTo(command, images: false);
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() => verb.Run(parsed, cancellation), cancellation));
@@ -58,7 +59,7 @@ sealed class BenchVerb
         using var progress = new ProgressLine(_console, "combinations", cases.Length);
         var rows = new List<BenchRow>();
         for (var i = 0; i < cases.Length; i++, progress.Report(i))
-            rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, cancellation));
+            rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, parsed.GetValue(_cold), cancellation));
         var budget = parsed.GetValue(_budget) ? Budget(model, batches[0], cancellation) : null;
         var peak = budget is null ? null : MachinePeak.Measure().ByteProducts;
         if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]) { Budget = budget, PeakByteProducts = peak }, ResultJson.Default.BenchResult);
@@ -84,7 +85,7 @@ sealed class BenchVerb
     }
 
     static BenchRow[] Time(
-        CompiledModel model, string name, OnnxModel[] others, (int Batch, int Threads) given, TimeSpan duration,
+        CompiledModel model, string name, OnnxModel[] others, (int Batch, int Threads) given, TimeSpan duration, bool cold,
         CancellationToken cancellation)
     {
         var (batch, threads) = given;
@@ -94,7 +95,7 @@ sealed class BenchVerb
         {
             engines.Add(new SessionEngine(model, name, images, batch, threads));
             foreach (var other in others) engines.Add(other.CreateEngine(images, batch, threads));
-            var latencies = LatencyBenchmark.Run(engines, duration, cancellation);
+            var latencies = LatencyBenchmark.Run(engines, duration, cold, cancellation);
             return [.. engines.Zip(latencies, (engine, latency) => Row(engine, latency, engines[0], latencies[0], given))];
         }
         finally

@@ -9,12 +9,12 @@ public class LatencyBenchmarkTests
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public void Engines_take_turns_call_by_call()
+    public void Cold_engines_take_turns_call_by_call()
     {
         var calls = new List<string>();
         var latencies = LatencyBenchmark.Run(
             [new Engine(() => calls.Add("a")), new Engine(() => calls.Add("b")), new Engine(() => calls.Add("c"))], TimeSpan.FromMilliseconds(20),
-            Cancellation);
+            cold: true, Cancellation);
         var rounds = calls.Chunk(3).Select(round => string.Concat(round)).ToArray();
         Assert.All(rounds, round => Assert.Equal("abc", round));
         // Three rounds of warm-up are not counted.
@@ -23,10 +23,38 @@ public class LatencyBenchmarkTests
     }
 
     [Fact]
+    public void A_turn_is_many_short_calls_of_which_the_first_is_not_counted()
+    {
+        var calls = new List<char>();
+        var latencies = LatencyBenchmark.Run([new Engine(() => calls.Add('a')), new Engine(() => calls.Add('b'))], TimeSpan.Zero, cancellation: Cancellation);
+        // A round of warm-up, then a turn each.
+        Assert.Equal("ab", string.Concat(calls[..2]));
+        Assert.Equal("ab", string.Concat(calls[2..].Where((call, i) => i == 0 || call != calls[i + 1])));
+        Assert.Equal(['a', 'b'], calls[2..].Distinct());
+        Assert.Equal([calls.Count(call => call == 'a') - 2, calls.Count(call => call == 'b') - 2], latencies.Select(latency => latency.Calls));
+        Assert.All(latencies, latency => Assert.True(latency.Calls > 10));
+    }
+
+    [Fact]
+    public void A_turn_is_a_long_call_after_one_that_is_not_counted()
+    {
+        var calls = 0;
+        var latencies = LatencyBenchmark.Run([new Engine(Slow), new Engine(Slow)], TimeSpan.Zero, cancellation: Cancellation);
+        Assert.Equal(2 * 3, calls);
+        Assert.All(latencies, latency => Assert.Equal(1, latency.Calls));
+
+        void Slow()
+        {
+            calls++;
+            Thread.Sleep(51);
+        }
+    }
+
+    [Fact]
     public void Without_time_there_is_one_round_of_warm_up_and_one_that_counts()
     {
         var calls = 0;
-        var latencies = LatencyBenchmark.Run([new Engine(() => calls++), new Engine(() => calls++)], TimeSpan.Zero, Cancellation);
+        var latencies = LatencyBenchmark.Run([new Engine(() => calls++), new Engine(() => calls++)], TimeSpan.Zero, cold: true, Cancellation);
         Assert.Equal(4, calls);
         Assert.All(latencies, latency => Assert.Equal(1, latency.Calls));
     }
@@ -36,7 +64,7 @@ public class LatencyBenchmarkTests
     {
         using var model = CompiledModel.Compile(TinyModels.Create());
         using var engine = new SessionEngine(model, "tiny", LatencyBenchmark.RandomImages(model.Architecture, 2), 2, 2);
-        var latency = LatencyBenchmark.Run([engine], TimeSpan.FromMilliseconds(50), Cancellation).Single();
+        var latency = LatencyBenchmark.Run([engine], TimeSpan.FromMilliseconds(50), cancellation: Cancellation).Single();
         Assert.True(latency.Calls > 1 && latency.Calls * latency.MaxMs >= 45, $"{latency}");
         Assert.True(latency.MinMs > 0 && latency.MinMs <= latency.MedianMs && latency.MedianMs <= latency.MaxMs, $"{latency}");
     }
@@ -47,13 +75,13 @@ public class LatencyBenchmarkTests
         using var source = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var second = 0;
         Assert.Throws<OperationCanceledException>(
-            () => LatencyBenchmark.Run([new Engine(source.Cancel), new Engine(() => second++)], TimeSpan.FromHours(1), source.Token));
+            () => LatencyBenchmark.Run([new Engine(source.Cancel), new Engine(() => second++)], TimeSpan.FromHours(1), cancellation: source.Token));
         Assert.Equal(0, second);
     }
 
     [Fact]
     public void An_engine_is_needed() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => LatencyBenchmark.Run([], TimeSpan.Zero, Cancellation));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LatencyBenchmark.Run([], TimeSpan.Zero, cancellation: Cancellation));
 
     [Fact]
     public void The_session_engine_gives_what_the_session_gives()

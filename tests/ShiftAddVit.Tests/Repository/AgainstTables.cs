@@ -24,6 +24,11 @@ static class AgainstTables
         (row, disturbed) => Combinations(row).Where(c => !(disturbed && IsShared(c.Ours))).Select(c =>
             $" {c.Ours["batch"]} | {c.Ours["threads"]} | {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
 
+    /// <summary>One image and one thread, call by call: the caches are full of the other engines' data.</summary>
+    public static string Cold() => Tables(
+        " | shiftadd | float32 | int8 dynamic | int8 QDQ |\n|---|---|---|---|---|---|\n",
+        (row, _) => Combinations(row, "cold").Select(c => $" {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
+
     static string Tables(string header, Func<JsonNode, bool, IEnumerable<string>> rows)
     {
         var text = new StringBuilder();
@@ -41,8 +46,8 @@ static class AgainstTables
     }
 
     /// <summary>The engines of each combination, in the order in which Measure.cs names the files.</summary>
-    static IEnumerable<(JsonNode Ours, JsonNode Float, JsonNode Dynamic, JsonNode Qdq)> Combinations(JsonNode row) =>
-        row["results"]!.AsArray().Chunk(4).Select(engines => (engines[0]!, engines[1]!, engines[2]!, engines[3]!));
+    static IEnumerable<(JsonNode Ours, JsonNode Float, JsonNode Dynamic, JsonNode Qdq)> Combinations(JsonNode row, string part = "results") =>
+        row[part]!.AsArray().Chunk(4).Select(engines => (engines[0]!, engines[1]!, engines[2]!, engines[3]!));
 
     /// <summary>Whether the threads of an engine wait for each other: work elsewhere on the machine then distorts its ratio to others.</summary>
     static bool IsShared(JsonNode engine) => engine["threads"]!.GetValue<int>() > 1;

@@ -27,6 +27,7 @@ public class DocumentationTests
     {
         AssertSection("README.md", "against", AgainstTables.Ratios());
         AssertSection("docs/performance.md", "against", AgainstTables.Details());
+        AssertSection("docs/performance.md", "cold", AgainstTables.Cold());
     }
 
     [Fact]
