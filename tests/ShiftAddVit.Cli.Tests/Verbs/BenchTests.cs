@@ -60,7 +60,7 @@ public class BenchTests : CommandTests
     {
         var model = Packed();
         var json = (await Run(
-            "bench", model, "--batch", "1,3", "--threads", "1,2", "--seconds", "1", "--json",
+            "bench", model, "--batch", "1,3", "--threads", "1,2", "--seconds", "1", "--cold", "--json",
             "--against", Onnx("linear"), "--against", Onnx("linear"))).Succeeded().Json;
         var rows = json.GetProperty("results").EnumerateArray().ToArray();
         foreach (var (rounds, i) in rows.Chunk(3).Zip(["1 1", "1 2", "3 1", "3 2"]))

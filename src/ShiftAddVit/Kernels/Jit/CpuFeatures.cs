@@ -12,6 +12,7 @@ static unsafe class CpuFeatures
 {
     const int Basic = 1, ExtendedFeatures = 7;
     const int OsXsaveBit = 27;
+    const int Avx512VbmiBit = 1;
     const int Avx512VnniBit = 11;
     const int Avx512PopcountBit = 14;
     const int AvxVnniBit = 4;
@@ -35,6 +36,9 @@ static unsafe class CpuFeatures
 
     /// <summary>VPDPBUSD on 512-bit registers.</summary>
     public static bool Avx512Vnni { get; } = Avx512 && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512VnniBit)) != 0;
+
+    /// <summary>Permutations of bytes on 512-bit registers.</summary>
+    public static bool Avx512Vbmi { get; } = Avx512 && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512VbmiBit)) != 0;
 
     /// <summary>VPOPCNTD on 512-bit registers.</summary>
     public static bool Avx512Popcount { get; } = Avx512 && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512PopcountBit)) != 0;

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -21,7 +20,7 @@ sealed unsafe class GeneratedRows
 
     /// <summary>Null where a cap, the machine or the system does not allow them.</summary>
     public static GeneratedRows? Under(KernelIsa cap) =>
-        cap >= Isa && Isa.IsAccelerated && Avx512Vbmi.IsSupported && ExecutableMemory.Refusal is null ? new() : null;
+        cap >= Isa && Isa.IsAccelerated && CpuFeatures.Avx512Vbmi && ExecutableMemory.Refusal is null ? new() : null;
 
     /// <summary>Whether blocks of M rows of K elements are quantised by this.</summary>
     public static bool FitsBlock(int m, int k) => m >= RowQuadEmitter.Rows && k % RowQuadEmitter.Block == 0;
