@@ -6,7 +6,7 @@ using ShiftAddVit.Tuning;
 namespace ShiftAddVit.Inference;
 
 /// <summary>A linear layer bound to the kernel that runs it here, its weights in that kernel's order.</summary>
-sealed unsafe class CompiledLinear : IDisposable
+sealed unsafe class CompiledLinear : CompiledLayer
 {
     readonly Kernel _kernel;
     readonly RowOps _rows;
@@ -24,9 +24,9 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>The first output, for a part of another layer, whose memory it shares.</summary>
     readonly int _first;
 
-    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices? tuned = null)
+    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices? tuned = null) : base(linear.Name, linear.Outputs, linear.Inputs)
     {
-        (Name, Outputs, Inputs, _rows) = (linear.Name, linear.Weight.Outputs, linear.Weight.Inputs, registry.Rows);
+        _rows = registry.Rows;
         _kernel = (tuned ?? TunedChoices.None).Kernel(registry, ModelShapes.Of(linear));
         (_blocks, _product) = (registry.Blocks, ProductOf(linear.Role));
         _bias = linear.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)Outputs * sizeof(float));
@@ -41,24 +41,16 @@ sealed unsafe class CompiledLinear : IDisposable
         }
     }
 
-    CompiledLinear(CompiledLinear whole, int first, int outputs)
+    CompiledLinear(CompiledLinear whole, int first, int outputs) : base(whole.Name, outputs, whole.Inputs)
     {
-        (Name, Inputs, _rows, _blocks, _kernel) = (whole.Name, whole.Inputs, whole._rows, whole._blocks, whole._kernel);
+        (_rows, _blocks, _kernel) = (whole._rows, whole._blocks, whole._kernel);
         (_weights, _scales, _bias) = (whole._weights, whole._scales, whole._bias);
-        (_first, Outputs, _product) = (first, outputs, whole._product);
+        (_first, _product) = (first, whole._product);
         _next = first + outputs == whole.Outputs ? whole._next : Weights + _kernel.Packing.ByteLength(outputs, Inputs);
     }
 
-    public string Name { get; }
-
-    /// <summary>N.</summary>
-    public int Outputs { get; }
-
-    /// <summary>K.</summary>
-    public int Inputs { get; }
-
-    /// <summary>Whether the weights are integers, and so the rows quantised.</summary>
-    public bool IsInteger => _kernel is IntegerKernel;
+    /// <inheritdoc/>
+    public override bool IsInteger => _kernel is IntegerKernel;
 
     /// <summary>The kernel's name, for reports.</summary>
     public string KernelName => _kernel.Name.ToString();
@@ -69,20 +61,13 @@ sealed unsafe class CompiledLinear : IDisposable
     /// <summary>Says which layer runs after this one. Before any part is taken.</summary>
     public void RunsBefore(CompiledLinear next) => _next = next.Weights;
 
-    /// <summary>Bytes of scratch that <see cref="Apply"/> needs for M rows, besides the normed rows.</summary>
-    public long ScratchBytes(int m) => _kernel is IntegerKernel integer
+    /// <inheritdoc/>
+    public override long ScratchBytes(int m) => _kernel is IntegerKernel integer
         ? Align((long)m * Inputs) + Align((long)m * sizeof(float)) + integer.ScratchBytes(m, Outputs, Inputs)
         : Align((long)m * Outputs * sizeof(float)) + Align(_kernel.ScratchBytes(Inputs));
 
-    /// <summary>out[m,n] = epilogue(SUM_k W[n,k] x[m,k] + b[n]); x is quantised row by row where the kernel takes integers.</summary>
-    /// <param name="x">[M,K], rows of K.</param>
-    /// <param name="m">M.</param>
-    /// <param name="output">[M,N].</param>
-    /// <param name="outputStride">Elements from one row of the output to the next.</param>
-    /// <param name="epilogue">What becomes of the sums.</param>
-    /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
-    /// <param name="maxima">[M,16], the largest magnitudes of x if they are known.</param>
-    public void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch, float* maxima = null)
+    /// <inheritdoc/>
+    public override void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch, float* maxima = null)
     {
         if (!IsInteger)
         {
@@ -94,17 +79,8 @@ sealed unsafe class CompiledLinear : IDisposable
         ApplyInteger(m, output, outputStride, epilogue, scratch);
     }
 
-    /// <summary>As <see cref="Apply"/>, of the normed rows.</summary>
-    /// <param name="x">[M,K], rows of K.</param>
-    /// <param name="norm">Applied to each row first.</param>
-    /// <param name="m">M.</param>
-    /// <param name="output">[M,N].</param>
-    /// <param name="outputStride">Elements from one row of the output to the next.</param>
-    /// <param name="epilogue">What becomes of the sums.</param>
-    /// <param name="normed">[M,K], written: the normed rows.</param>
-    /// <param name="scratch"><see cref="ScratchBytes"/> bytes, aligned.</param>
-    /// <param name="maxima">[M,16], 0 before, or null: written by integer kernels, the largest magnitudes of the outputs.</param>
-    public void ApplyNormed(
+    /// <inheritdoc/>
+    public override void ApplyNormed(
         float* x, CompiledNorm norm, int m, float* output, nint outputStride, Epilogue epilogue, float* normed, byte* scratch, float* maxima = null)
     {
         Normalize(x, norm, m, normed, scratch);
@@ -137,7 +113,8 @@ sealed unsafe class CompiledLinear : IDisposable
     public void QuantizeHeads(int prepared, int m, byte* output, nint stride, in HeadScales heads, byte* scratch) =>
         Multiply(prepared, m, (float*)output, stride, Epilogue.QuantizeHeads, heads, scratch);
 
-    public void Dispose()
+    /// <inheritdoc/>
+    public override void Dispose()
     {
         _weights.Dispose();
         _scales?.Dispose();

@@ -24,16 +24,15 @@ public sealed class CompiledModel : IDisposable
         string? warning = null;
         (_tuned, _chain) = (options.Tuned ?? TuningCache.Default.Read(registry, out warning), RowChain.Of(graph, threads: 1));
         Warnings = warning is null ? [] : [warning];
-        Exact = options.Exact || !graph.Linears().Any(linear => linear is { Role: not (LinearRole.PatchEmbedding or LinearRole.Head), Weight: QuantizedWeight });
+        Exact = options.Exact || !graph.Linears().Any(
+            linear => linear is { Role: LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2, Weight: QuantizedWeight });
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
         Embedding = Compile(Exact ? graph.Embedding.Projection : InBytes(graph.Embedding.Projection));
         ClassToken = Own(AlignedBuffer.Copy(graph.Embedding.ClassToken.Values));
         DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
         Positions = Own(AlignedBuffer.Copy(graph.Embedding.Positions.Values));
-        Blocks = [.. graph.Blocks.Select(block => new CompiledBlock(
-            Compile(block.Norm1), Compile(block.Attention.Qkv), Compile(block.Attention.Projection),
-            Compile(block.Norm2), Compile(block.Mlp.Fc1), Compile(block.Mlp.Fc2)))];
+        Blocks = [.. graph.Blocks.Select(Compile)];
         Norm = Compile(graph.Norm);
         Head = Compile(graph.Head);
         DistillationHead = graph.DistillationHead is { } head ? Compile(head) : null;
@@ -123,6 +122,16 @@ public sealed class CompiledModel : IDisposable
         ? linear
         : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
+    CompiledBlock Compile(Block block)
+    {
+        var mlp = (Mlp)block.Mlp;
+        return new(
+            Compile(block.Norm1), Compile(block.Attention.Qkv), Compile(block.Attention.Projection),
+            Compile(block.Norm2), Compile(mlp.Fc1), Compile(mlp.Fc2));
+    }
+
+    CompiledLayer Compile(Layer layer) => Compile((Linear)layer);
+
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned));
 
     CompiledNorm Compile(LayerNorm norm) => new(
@@ -140,4 +149,4 @@ sealed record CompiledNorm(AlignedBuffer Gamma, AlignedBuffer Beta, float Epsilo
 
 /// <summary>The parts of a block.</summary>
 sealed record CompiledBlock(
-    CompiledNorm Norm1, CompiledLinear Qkv, CompiledLinear Projection, CompiledNorm Norm2, CompiledLinear Fc1, CompiledLinear Fc2);
+    CompiledNorm Norm1, CompiledLayer Qkv, CompiledLayer Projection, CompiledNorm Norm2, CompiledLayer Fc1, CompiledLayer Fc2);

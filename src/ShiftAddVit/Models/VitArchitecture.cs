@@ -4,8 +4,8 @@ namespace ShiftAddVit.Models;
 
 /// <summary>
 /// The ViT/DeiT family (Dosovitskiy et al. 2021; Touvron et al. 2021): patch embedding, class token and possibly distillation token,
-/// learned positions, pre-norm blocks of softmax attention and MLP. The one description of the family: the inference graph, the files
-/// and the training modules follow from it.
+/// learned positions, pre-norm blocks of attention and MLP, whose forms say how they differ from softmax attention and single layers. The
+/// one description of the family: the inference graph, the files and the training modules follow from it.
 /// </summary>
 /// <param name="ImageSize">Side of the square input, in pixels; a multiple of <paramref name="PatchSize"/>.</param>
 /// <param name="PatchSize">Side of a patch, in pixels.</param>
@@ -29,6 +29,9 @@ public sealed record VitArchitecture(
 
     /// <summary>Colour channels of the input.</summary>
     public const int Channels = 3;
+
+    /// <summary>How each block differs from that of a pre-trained model.</summary>
+    public BlockForms Forms { get; init; } = BlockForms.Plain;
 
     /// <summary>D, channels of one head.</summary>
     public int HeadSize => Width / Heads;
@@ -57,7 +60,7 @@ public sealed record VitArchitecture(
         if (DistillationToken) yield return ("dist_token", new(1, 1, Width));
         yield return ("pos_embed", new(1, Tokens, Width));
         for (var i = 0; i < Depth; i++)
-            foreach (var (name, shape) in BlockParameters()) yield return ($"blocks.{i}.{name}", shape);
+            foreach (var (name, shape) in new BlockParameters(this, Forms[i]).All()) yield return ($"blocks.{i}.{name}", shape);
         yield return ("norm.weight", new(Width));
         yield return ("norm.bias", new(Width));
         yield return ("head.weight", new(Classes, Width));
@@ -65,22 +68,6 @@ public sealed record VitArchitecture(
         if (!DistillationToken) yield break;
         yield return ("head_dist.weight", new(Classes, Width));
         yield return ("head_dist.bias", new(Classes));
-    }
-
-    IEnumerable<(string Name, Shape Shape)> BlockParameters()
-    {
-        yield return ("norm1.weight", new(Width));
-        yield return ("norm1.bias", new(Width));
-        yield return ("attn.qkv.weight", new(3 * Width, Width));
-        if (QkvBias) yield return ("attn.qkv.bias", new(3 * Width));
-        yield return ("attn.proj.weight", new(Width, Width));
-        yield return ("attn.proj.bias", new(Width));
-        yield return ("norm2.weight", new(Width));
-        yield return ("norm2.bias", new(Width));
-        yield return ("mlp.fc1.weight", new(MlpWidth, Width));
-        yield return ("mlp.fc1.bias", new(MlpWidth));
-        yield return ("mlp.fc2.weight", new(Width, MlpWidth));
-        yield return ("mlp.fc2.bias", new(Width));
     }
 
     /// <summary>Checks that the numbers fit together and stay within what a file may ask for.</summary>
@@ -99,6 +86,8 @@ public sealed record VitArchitecture(
         Require((long)Classes * Width <= int.MaxValue, $"{Classes} classes of width {Width}; allowed: at most 2^31 - 1 weights");
         Require(LayerNormEpsilon is > 0 and < 1, $"layer norm epsilon {LayerNormEpsilon}; allowed: between 0 and 1");
         Require(Tokens <= 65536, $"{Tokens} tokens; allowed: at most 65536");
+        Require(Forms.IsPlain || Forms.Count == Depth, $"forms of {Forms.Count} blocks in a model of {Depth}");
+        for (var i = 0; i < Forms.Count; i++) Forms[i].Validate($"{source}: blocks.{i}", HeadSize);
 
         void Require(bool holds, string problem)
         {

@@ -23,14 +23,13 @@ public enum LinearRole
 
     /// <summary>Token to logits.</summary>
     Head,
-}
 
-/// <summary>y = W x + b.</summary>
-/// <param name="Name">Canonical name without <c>.weight</c>, e.g. <c>blocks.0.attn.qkv</c>.</param>
-/// <param name="Role">What the layer does in its block.</param>
-/// <param name="Weight">W, [N,K].</param>
-/// <param name="Bias">b, [N], or none.</param>
-public sealed record Linear(string Name, LinearRole Role, LinearWeight Weight, Tensor? Bias);
+    /// <summary>Token to the logits of experts.</summary>
+    Router,
+
+    /// <summary>Token to how much each head attends to it.</summary>
+    KeyBias,
+}
 
 /// <summary>y = gamma * (x - mean) / sqrt(variance + epsilon) + beta over the channels of a token.</summary>
 /// <param name="Name">Canonical name without <c>.weight</c>, e.g. <c>blocks.0.norm1</c>.</param>
@@ -38,14 +37,54 @@ public sealed record Linear(string Name, LinearRole Role, LinearWeight Weight, T
 /// <param name="Beta">[C].</param>
 public sealed record LayerNorm(string Name, Tensor Gamma, Tensor Beta);
 
-/// <summary>Softmax attention: y = Projection(softmax(Q K^T / sqrt(D)) V), heads side by side.</summary>
-public sealed record Attention(Linear Qkv, Linear Projection);
+/// <summary>y = Projection(attention of the heads, side by side), in the form that the architecture says.</summary>
+/// <param name="Qkv">[3C,C]: queries, keys, values, each head by head.</param>
+/// <param name="Projection">[C,C].</param>
+/// <param name="Parameters">What the form has besides.</param>
+public sealed record Attention(Layer Qkv, Layer Projection, AttentionParameters Parameters);
+
+/// <summary>One MLP, or several of which a router chooses.</summary>
+public abstract record MlpLayer
+{
+    /// <summary>Its layers in the order of the forward pass: routers and experts apart, mixtures as they are.</summary>
+    public abstract IEnumerable<Layer> Layers { get; }
+
+    /// <summary>The same with every layer replaced by <paramref name="map"/> of it; the router of whole MLPs stays.</summary>
+    public abstract MlpLayer MapLayers(Func<Layer, Layer> map);
+}
 
 /// <summary>y = Fc2(gelu(Fc1(x))), with the exact (erf) GELU.</summary>
-public sealed record Mlp(Linear Fc1, Linear Fc2);
+public sealed record Mlp(Layer Fc1, Layer Fc2) : MlpLayer
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Layer> Layers => [Fc1, Fc2];
+
+    /// <inheritdoc/>
+    public override Mlp MapLayers(Func<Layer, Layer> map)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        return new(map(Fc1), map(Fc2));
+    }
+}
+
+/// <summary>y = gate_e * Experts[e](x), as <see cref="Mixture"/>.</summary>
+/// <param name="Router">[E,C].</param>
+/// <param name="Experts">E MLPs of ordinary layers.</param>
+public sealed record MlpMixture(Linear Router, ImmutableArray<Mlp> Experts) : MlpLayer
+{
+    /// <inheritdoc/>
+    public override IEnumerable<Layer> Layers => [Router, .. Experts.SelectMany(expert => expert.Layers)];
+
+    /// <inheritdoc/>
+    public override MlpLayer MapLayers(Func<Layer, Layer> map)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        return new MlpMixture((Linear)map(Router), [.. Experts.Select(expert => expert.MapLayers(map))]);
+    }
+}
 
 /// <summary>x += Attention(Norm1(x)); x += Mlp(Norm2(x)).</summary>
-public sealed record Block(LayerNorm Norm1, Attention Attention, LayerNorm Norm2, Mlp Mlp);
+public sealed record Block(LayerNorm Norm1, Attention Attention, LayerNorm Norm2, MlpLayer Mlp);
 
 /// <summary>Patches to tokens, in front of them the prefix tokens, plus positions.</summary>
 /// <param name="Projection">[C, 3 * patch * patch], inputs ordered channel, row, column.</param>
@@ -97,21 +136,45 @@ public sealed record VitGraph(
         return linears;
     }
 
+    /// <summary>Every layer in the order of the forward pass, mixtures as a whole.</summary>
+    public IEnumerable<Layer> Layers()
+    {
+        var layers = new List<Layer>();
+        MapLayers(layer => { layers.Add(layer); return layer; });
+        return layers;
+    }
+
     /// <summary>The same model with every linear layer replaced by <paramref name="map"/> of it, called in the order of the forward pass.</summary>
     public VitGraph MapLinears(Func<Linear, Linear> map)
     {
         ArgumentNullException.ThrowIfNull(map);
+        return MapLayers(layer => layer.MapLinears(map));
+    }
+
+    /// <summary>
+    /// The same model with every layer replaced by <paramref name="map"/> of it, called in the order of the forward pass: mixtures as a
+    /// whole, queries, keys and values on their own where they are split. What replaces the patch embedding, a head, a router or a key bias is a linear layer.
+    /// </summary>
+    public VitGraph MapLayers(Func<Layer, Layer> map)
+    {
+        ArgumentNullException.ThrowIfNull(map);
         return this with
         {
-            Embedding = Embedding with { Projection = map(Embedding.Projection) },
-            Blocks = [.. Blocks.Select(block => block with
-            {
-                Attention = new(map(block.Attention.Qkv), map(block.Attention.Projection)),
-                Mlp = new(map(block.Mlp.Fc1), map(block.Mlp.Fc2)),
-            })],
-            Head = map(Head),
-            DistillationHead = DistillationHead is null ? null : map(DistillationHead),
+            Embedding = Embedding with { Projection = (Linear)map(Embedding.Projection) },
+            Blocks = [.. Blocks.Select(block => block with { Attention = Map(block.Attention), Mlp = block.Mlp.MapLayers(map) })],
+            Head = (Linear)map(Head),
+            DistillationHead = DistillationHead is null ? null : (Linear)map(DistillationHead),
         };
+
+        Attention Map(Attention attention)
+        {
+            var qkv = attention.Qkv is QkvSplit split
+                ? split with { Queries = map(split.Queries), Keys = map(split.Keys), Values = map(split.Values) }
+                : map(attention.Qkv);
+            var parameters = attention.Parameters;
+            var keyBias = parameters.KeyBias is { } bias ? (Linear)map(bias) : null;
+            return new(qkv, map(attention.Projection), parameters with { KeyBias = keyBias });
+        }
     }
 
     /// <summary>
@@ -130,7 +193,11 @@ public sealed record VitGraph(
         var normed = this with
         {
             Embedding = embedding,
-            Blocks = [.. Blocks.Select(block => block with { Norm1 = Map(block.Norm1), Norm2 = Map(block.Norm2) })],
+            Blocks = [.. Blocks.Select((block, i) => block with
+            {
+                Norm1 = Map(block.Norm1), Norm2 = Map(block.Norm2),
+                Attention = block.Attention with { Parameters = block.Attention.Parameters.MapTensors($"blocks.{i}.attn.", map) },
+            })],
             Norm = Map(Norm),
         };
         return normed.MapLinears(linear => linear with

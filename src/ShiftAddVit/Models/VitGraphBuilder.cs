@@ -43,13 +43,54 @@ public sealed class VitGraphBuilder(VitArchitecture architecture, Func<string, T
 
     Block Block(int index)
     {
-        var (prefix, c, hidden) = ($"blocks.{index}.", architecture.Width, architecture.MlpWidth);
-        return new(
-            Norm(prefix + "norm1"),
-            new(Linear(prefix + "attn.qkv", LinearRole.Qkv, 3 * c, c, architecture.QkvBias), Linear(prefix + "attn.proj", LinearRole.Projection, c, c)),
-            Norm(prefix + "norm2"),
-            new(Linear(prefix + "mlp.fc1", LinearRole.Fc1, hidden, c), Linear(prefix + "mlp.fc2", LinearRole.Fc2, c, hidden)));
+        var (prefix, form) = ($"blocks.{index}.", architecture.Forms[index]);
+        var qkv = Qkv(prefix + "attn.", form);
+        var parameters = Parameters(prefix + "attn.", form.Attention);
+        var projection = Layer(prefix + "attn.proj", LinearRole.Projection, architecture.Width, architecture.Width, form.ProjectionExperts);
+        return new(Norm(prefix + "norm1"), new(qkv, projection, parameters), Norm(prefix + "norm2"), Mlp(prefix + "mlp.", form));
     }
+
+    Layer Qkv(string prefix, BlockForm form)
+    {
+        var (c, experts, bias) = (architecture.Width, form.QkvExperts, BlockParameters.HasQkvBias(architecture, form));
+        return form.SplitsQkv
+            ? new QkvSplit(prefix + "qkv", Part(0), Part(1), Part(2))
+            : Layer(prefix + "qkv", LinearRole.Qkv, 3 * c, c, experts, bias);
+
+        Layer Part(int index) => Layer(prefix + QkvSplit.Parts[index], LinearRole.Qkv, c, c, experts, bias);
+    }
+
+    AttentionParameters Parameters(string prefix, AttentionForm form) => form.IsBinary
+        ? new()
+        {
+            KeyBias = form.KeyBias ? Linear(prefix + "key_bias", LinearRole.KeyBias, architecture.Heads, architecture.Width, bias: false) : null,
+            Temperature = form.Kind == AttentionKind.Quadratic ? tensor(prefix + "temperature") : null,
+            Gain = form.Kind == AttentionKind.Taylor ? tensor(prefix + "gain") : null,
+            Skip = form.Kind == AttentionKind.Taylor ? tensor(prefix + "skip") : null,
+            Convolution = form.Convolution ? tensor(prefix + "convolution") : null,
+            Hash = form.Codes != CodeRule.Ksh ? null : new(
+                tensor(prefix + "hash.anchors"), tensor(prefix + "hash.spread"), tensor(prefix + "hash.mean"), tensor(prefix + "hash.projection")),
+        }
+        : AttentionParameters.None;
+
+    MlpLayer Mlp(string prefix, BlockForm form) => form.MlpExperts == 1
+        ? Mlp(prefix, form.Fc1Experts, form.Fc2Experts)
+        : new MlpMixture(
+            Linear(prefix + "router", LinearRole.Router, form.MlpExperts, architecture.Width),
+            [.. Enumerable.Range(0, form.MlpExperts).Select(e => Mlp($"{prefix}experts.{e}.", 1, 1))]);
+
+    Mlp Mlp(string prefix, int fc1Experts, int fc2Experts)
+    {
+        var (c, hidden) = (architecture.Width, architecture.MlpWidth);
+        return new(
+            Layer(prefix + "fc1", LinearRole.Fc1, hidden, c, fc1Experts), Layer(prefix + "fc2", LinearRole.Fc2, c, hidden, fc2Experts));
+    }
+
+    Layer Layer(string name, LinearRole role, int outputs, int inputs, int experts, bool bias = true) => experts == 1
+        ? Linear(name, role, outputs, inputs, bias)
+        : new Mixture(
+            name, role, Linear(name + ".router", LinearRole.Router, experts, inputs),
+            [.. Enumerable.Range(0, experts).Select(e => Linear($"{name}.experts.{e}", role, outputs, inputs, bias))]);
 
     LayerNorm Norm(string name) => new(name, tensor(name + ".weight"), tensor(name + ".bias"));
 

@@ -34,6 +34,13 @@ sealed class JsonMembers
 
     public string String(string name) => String(name, Find(name));
 
+    /// <summary>The index of a text among those known.</summary>
+    public int OneOf(string name, ImmutableArray<string> known)
+    {
+        var index = known.IndexOf(String(name), StringComparer.Ordinal);
+        return index >= 0 ? index : throw new FormatException($"{_owner}.{name}: {string.Join(", ", known)} are known");
+    }
+
     public ImmutableArray<string> Strings(string name)
     {
         var array = Find(name, JsonValueKind.Array);

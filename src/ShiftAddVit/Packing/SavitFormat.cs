@@ -11,7 +11,8 @@ namespace ShiftAddVit.Packing;
 /// </summary>
 static class SavitFormat
 {
-    public const uint Version = 1;
+    /// <summary>What a model of plain blocks is written as; all other models have forms in their header.</summary>
+    public const uint PlainVersion = 1, FormsVersion = 2;
     public const int Alignment = 64;
     public const int PrologueLength = 64;
     public const int MaxHeaderLength = 16 << 20;

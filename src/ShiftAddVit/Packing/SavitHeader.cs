@@ -30,4 +30,8 @@ public sealed record Plane(string Name, PlaneEncoding Encoding);
 /// <summary>The JSON header of a packed file. Shapes and offsets follow from it and are not stored.</summary>
 sealed record SavitHeader(
     VitArchitecture Architecture, Preprocessing? Preprocessing, ImmutableArray<string> ClassNames, Provenance Provenance,
-    ImmutableArray<Plane> Planes);
+    ImmutableArray<Plane> Planes)
+{
+    /// <summary>The lowest version that can hold the model: files of plain blocks stay as they were.</summary>
+    public uint Version => Architecture.Forms.IsPlain ? SavitFormat.PlainVersion : SavitFormat.FormsVersion;
+}

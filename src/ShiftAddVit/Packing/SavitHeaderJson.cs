@@ -41,14 +41,16 @@ static class SavitHeaderJson
     }
 
     /// <summary>Reads what <see cref="Write(SavitHeader)"/> wrote; no member may be missing, occur twice or be unknown.</summary>
+    /// <param name="utf8">The header.</param>
+    /// <param name="hasForms">Whether the architecture says the form of each block.</param>
     /// <exception cref="JsonException">It is no JSON.</exception>
     /// <exception cref="FormatException">It is another header, or a value has another type.</exception>
-    public static SavitHeader Read(ReadOnlyMemory<byte> utf8)
+    public static SavitHeader Read(ReadOnlyMemory<byte> utf8, bool hasForms)
     {
         using var document = JsonDocument.Parse(utf8, new() { MaxDepth = MaxDepth, AllowDuplicateProperties = false });
         var root = new JsonMembers("header", document.RootElement, 5);
         return new(
-            Architecture(root.Object("architecture", 10)), root.IsNull("preprocessing") ? null : Preprocessing(root.Object("preprocessing", 4)),
+            Architecture(root.Object("architecture", hasForms ? 11 : 10), hasForms), root.IsNull("preprocessing") ? null : Preprocessing(root.Object("preprocessing", 4)),
             root.Strings("classNames"), Provenance(root.Object("provenance", 3)), [.. root.Objects("planes", 2).Select(Plane)]);
     }
 
@@ -65,12 +67,16 @@ static class SavitHeaderJson
         json.WriteBoolean("qkvBias", a.QkvBias);
         json.WriteBoolean("distillationToken", a.DistillationToken);
         json.WriteNumber("layerNormEpsilon", a.LayerNormEpsilon);
+        if (!a.Forms.IsPlain) BlockFormJson.Write(json, "blocks", a.Forms);
         json.WriteEndObject();
     }
 
-    static VitArchitecture Architecture(JsonMembers of) => new(
+    static VitArchitecture Architecture(JsonMembers of, bool hasForms) => new(
         of.Int32("imageSize"), of.Int32("patchSize"), of.Int32("width"), of.Int32("depth"), of.Int32("heads"), of.Int32("mlpWidth"),
-        of.Int32("classes"), of.Boolean("qkvBias"), of.Boolean("distillationToken"), of.Single("layerNormEpsilon"));
+        of.Int32("classes"), of.Boolean("qkvBias"), of.Boolean("distillationToken"), of.Single("layerNormEpsilon"))
+    {
+        Forms = hasForms ? BlockFormJson.Read(of, "blocks") : BlockForms.Plain,
+    };
 
     static void Write(Utf8JsonWriter json, Preprocessing? preprocessing)
     {
@@ -102,12 +108,7 @@ static class SavitHeaderJson
 
     static Provenance Provenance(JsonMembers of) => new(of.String("source"), of.String("sha256"), of.Strings("steps"));
 
-    static Plane Plane(JsonMembers of)
-    {
-        var (name, encoding) = (of.String("name"), of.String("encoding"));
-        var index = Encodings.IndexOf(encoding, StringComparer.Ordinal);
-        return index >= 0 ? new(name, (PlaneEncoding)index) : throw new FormatException($"encoding of a plane: {string.Join(", ", Encodings)} are known");
-    }
+    static Plane Plane(JsonMembers of) => new(of.String("name"), (PlaneEncoding)of.OneOf("encoding", Encodings));
 
     static void WriteStrings(Utf8JsonWriter json, string name, ImmutableArray<string> values)
     {

@@ -80,8 +80,8 @@ sealed class SavitReader : IDisposable
 
     (VitGraph, ImmutableArray<Plane>, long, string) Read()
     {
-        var (headerLength, expectedHash) = ReadPrologue();
-        var header = ReadHeader(headerLength);
+        var (version, headerLength, expectedHash) = ReadPrologue();
+        var header = ReadHeader(headerLength, version);
         var shapes = RequireComplete(header);
         RequireLength(header, headerLength, shapes);
         foreach (var plane in header.Planes) ReadPlane(plane, shapes[plane.Name]);
@@ -90,14 +90,16 @@ sealed class SavitReader : IDisposable
         return (Build(header), header.Planes, _stream.Length, Convert.ToHexStringLower(hash));
     }
 
-    (int HeaderLength, byte[] Hash) ReadPrologue()
+    (uint Version, int HeaderLength, byte[] Hash) ReadPrologue()
     {
         var prologue = new byte[SavitFormat.PrologueLength];
         var read = _stream.ReadAtLeast(prologue, prologue.Length, throwOnEndOfStream: false);
         Require(read >= SavitFormat.Magic.Length && prologue.AsSpan().StartsWith(SavitFormat.Magic), "not a packed model (.savit)");
         Require(read == prologue.Length, "truncated");
         var version = BinaryPrimitives.ReadUInt32LittleEndian(prologue.AsSpan(8));
-        Require(version == SavitFormat.Version, $"format version {version}; this library reads version {SavitFormat.Version}");
+        Require(
+            version is SavitFormat.PlainVersion or SavitFormat.FormsVersion,
+            $"format version {version}; this library reads versions {SavitFormat.PlainVersion} and {SavitFormat.FormsVersion}");
         var headerLength = BinaryPrimitives.ReadUInt32LittleEndian(prologue.AsSpan(12));
         var fileLength = BinaryPrimitives.ReadUInt64LittleEndian(prologue.AsSpan(16));
         Require(fileLength == (ulong)_stream.Length, $"{_stream.Length} bytes where its header says {fileLength}: truncated or damaged");
@@ -105,16 +107,17 @@ sealed class SavitReader : IDisposable
         var rest = prologue.AsSpan(SavitFormat.HashOffset + SavitFormat.HashLength);
         Require(!rest.ContainsAnyExcept((byte)0), "bytes of the prologue that must be 0 are not: damaged");
         _hash.Value.AppendData(prologue.AsSpan(0, SavitFormat.HashOffset));
-        return ((int)headerLength, prologue.AsSpan(SavitFormat.HashOffset, SavitFormat.HashLength).ToArray());
+        return (version, (int)headerLength, prologue.AsSpan(SavitFormat.HashOffset, SavitFormat.HashLength).ToArray());
     }
 
-    SavitHeader ReadHeader(int length)
+    SavitHeader ReadHeader(int length, uint version)
     {
         var bytes = Read(length);
         try
         {
-            var header = SavitHeaderJson.Read(bytes);
+            var header = SavitHeaderJson.Read(bytes, hasForms: version == SavitFormat.FormsVersion);
             header.Architecture.Validate(_path);
+            Require(header.Version == version, $"format version {version} without forms of blocks: damaged");
             header.Preprocessing?.Validate(_path, header.Architecture.ImageSize);
             Require(header.ClassNames.Length == 0 || header.ClassNames.Length == header.Architecture.Classes, "class names do not match the number of classes");
             return header;
@@ -182,6 +185,7 @@ sealed class SavitReader : IDisposable
     void AddTensor(string name, Tensor tensor)
     {
         Require(Finite.All(tensor.Values), $"{name} holds a value that is not finite");
+        Require(!name.EndsWith(".hash.spread", StringComparison.Ordinal) || IsPositive(tensor), $"{name} holds a value that is not positive");
         _tensors.Add(name, tensor);
     }
 
@@ -208,9 +212,11 @@ sealed class SavitReader : IDisposable
         var name = linear + ".weight";
         if (!_weights.TryGetValue(name, out var plane)) return new DenseWeight(_tensors[name].Reshape(new(outputs, inputs)));
         var scales = _tensors[name + SavitFormat.ScaleSuffix];
-        Require(!scales.Values.ContainsAnyExceptInRange(float.Epsilon, float.MaxValue), $"{name}{SavitFormat.ScaleSuffix} holds a scale that is not positive");
+        Require(IsPositive(scales), $"{name}{SavitFormat.ScaleSuffix} holds a scale that is not positive");
         return new QuantizedWeight(plane, scales);
     }
+
+    static bool IsPositive(Tensor tensor) => !tensor.Values.ContainsAnyExceptInRange(float.Epsilon, float.MaxValue);
 
     /// <summary>Reads a part and passes over its padding; both count towards the hash.</summary>
     byte[] Read(int length)

@@ -15,12 +15,13 @@ sealed class SavitWriter
     {
         graph.Preprocessing?.Validate(graph.Provenance.Source, graph.Architecture.ImageSize);
         _planes = SavitFormat.Planes(graph);
-        _header = SavitHeaderJson.Write(new(graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance, [.. Planes]));
+        var header = new SavitHeader(graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance, [.. Planes]);
+        _header = SavitHeaderJson.Write(header);
         if (_header.Length > SavitFormat.MaxHeaderLength)
             throw new ShiftAddVitException(
                 $"{graph.Provenance.Source}: class names and provenance make a header of {_header.Length} bytes;"
                 + $" allowed: at most {SavitFormat.MaxHeaderLength}");
-        ByteLength = Seal();
+        ByteLength = Seal(header.Version);
     }
 
     public IEnumerable<Plane> Planes => _planes.Select(entry => entry.Plane);
@@ -36,10 +37,10 @@ sealed class SavitWriter
     }
 
     /// <summary>Fills the prologue: the hash covers its first fields and all that follows it.</summary>
-    long Seal()
+    long Seal(uint version)
     {
         SavitFormat.Magic.CopyTo(_prologue);
-        BinaryPrimitives.WriteUInt32LittleEndian(_prologue.AsSpan(8), SavitFormat.Version);
+        BinaryPrimitives.WriteUInt32LittleEndian(_prologue.AsSpan(8), version);
         BinaryPrimitives.WriteInt32LittleEndian(_prologue.AsSpan(12), _header.Length);
         var length = _prologue.Length + Body().Sum(part => (long)part.Length);
         BinaryPrimitives.WriteInt64LittleEndian(_prologue.AsSpan(16), length);

@@ -15,11 +15,11 @@ public readonly record struct PassProgress(int Done, int Total);
 /// </summary>
 public static class LinearPass
 {
-    /// <summary>The layers that the pass converts.</summary>
-    public static bool Converts(Linear linear)
+    /// <summary>The layers that the pass converts: those of the blocks that are no mixtures.</summary>
+    public static bool Converts(Layer layer)
     {
-        ArgumentNullException.ThrowIfNull(linear);
-        return linear.Role is LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2;
+        ArgumentNullException.ThrowIfNull(layer);
+        return layer is Linear { Role: LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2 };
     }
 
     /// <summary>Converts by rounding to nearest, or with error feedback when second moments are given.</summary>
@@ -44,12 +44,13 @@ public static class LinearPass
         if (format == WeightFormat.F32) return new(graph, []);
         RequireDense(graph);
         if (moments is not null)
-            foreach (var linear in graph.Linears().Where(Converts)) RequireUsable(linear, moments, graph.Provenance.Source);
-        var total = graph.Linears().Count(Converts);
+            foreach (var linear in Converted(graph)) RequireUsable(linear, moments, graph.Provenance.Source);
+        var total = graph.Layers().Count(Converts);
         var changes = ImmutableArray.CreateBuilder<LayerChange>();
-        var converted = graph.MapLinears(linear =>
+        var converted = graph.MapLayers(layer =>
         {
-            if (!Converts(linear)) return linear;
+            if (!Converts(layer)) return layer;
+            var linear = (Linear)layer;
             cancellation.ThrowIfCancellationRequested();
             var dense = linear.Weight.ToFloat32();
             var weight = moments is null
@@ -63,6 +64,8 @@ public static class LinearPass
         var method = moments is null ? "nearest" : "gptq";
         return new(converted with { Provenance = graph.Provenance.With($"linear {format} {method}") }, changes.ToImmutable());
     }
+
+    static IEnumerable<Linear> Converted(VitGraph graph) => graph.Layers().Where(Converts).Cast<Linear>();
 
     static QuantizedWeight WithFeedback(
         string layer, Tensor dense, WeightFormat format, SecondMoment moment, int threads, string source)
@@ -93,7 +96,7 @@ public static class LinearPass
 
     static void RequireDense(VitGraph graph)
     {
-        if (graph.Linears().FirstOrDefault(linear => Converts(linear) && linear.Weight is not DenseWeight) is { } quantised)
+        if (Converted(graph).FirstOrDefault(linear => linear.Weight is not DenseWeight) is { } quantised)
             throw new ShiftAddVitException(
                 $"{graph.Provenance.Source}: {quantised.Name} is {quantised.Weight.Format} already; a pass over linear layers starts from dense weights");
     }

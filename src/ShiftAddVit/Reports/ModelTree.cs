@@ -26,7 +26,7 @@ public static class ModelTree
             Leaf(graph.Embedding.Projection), Leaf("cls_token", graph.Embedding.ClassToken),
             .. graph.Embedding.DistillationToken is { } token ? [Leaf("dist_token", token)] : Array.Empty<ModelNode>(),
             Leaf("pos_embed", graph.Embedding.Positions)]));
-        for (var i = 0; i < graph.Blocks.Length; i++) children.Add(OfBlock($"blocks.{i}", graph.Blocks[i]));
+        for (var i = 0; i < graph.Blocks.Length; i++) children.Add(OfBlock($"blocks.{i}", graph.Blocks[i], graph.Architecture.Forms[i].Attention));
         children.Add(Leaf(graph.Norm));
         children.Add(Leaf(graph.Head));
         if (graph.DistillationHead is { } distillation) children.Add(Leaf(distillation));
@@ -39,9 +39,26 @@ public static class ModelTree
         return $"ViT {a.ImageSize}px patch {a.PatchSize}, {a.Tokens} tokens x {a.Width}, {a.Depth} blocks, {a.Heads} heads, {a.Classes} classes";
     }
 
-    static ModelNode OfBlock(string name, Block block) => Group(name, [
-        Leaf(block.Norm1), Leaf(block.Attention.Qkv), Leaf(block.Attention.Projection),
-        Leaf(block.Norm2), Leaf(block.Mlp.Fc1), Leaf(block.Mlp.Fc2)]);
+    static ModelNode OfBlock(string name, Block block, AttentionForm form)
+    {
+        var parameters = new List<ModelNode>();
+        if (block.Attention.Parameters.KeyBias is { } keyBias) parameters.Add(Leaf(keyBias));
+        block.Attention.Parameters.MapTensors("attn.", (part, tensor) => { parameters.Add(Leaf(part, tensor)); return tensor; });
+        return Group(form.IsBinary ? $"{name}: {form}" : name, [
+            Leaf(block.Norm1), .. Nodes(block.Attention.Qkv), .. parameters, .. Nodes(block.Attention.Projection),
+            Leaf(block.Norm2), .. Nodes(block.Mlp)]);
+    }
+
+    static IEnumerable<ModelNode> Nodes(Layer layer) => layer switch
+    {
+        QkvSplit split => [.. Nodes(split.Queries), .. Nodes(split.Keys), .. Nodes(split.Values)],
+        Mixture mixture => [Group(Short(mixture.Name), [Leaf(mixture.Router), .. mixture.Experts.Select(Leaf)])],
+        _ => [Leaf((Linear)layer)],
+    };
+
+    static IEnumerable<ModelNode> Nodes(MlpLayer mlp) => mlp is MlpMixture mixture
+        ? [Group("mlp", [Leaf(mixture.Router), .. mixture.Experts.Select((expert, e) => Group($"experts.{e}", [.. Nodes(expert)]))])]
+        : mlp.Layers.SelectMany(Nodes);
 
     static ModelNode Group(string name, ImmutableArray<ModelNode> children) => new(name, null, null, children.Sum(child => child.Bytes), children);
 

@@ -16,7 +16,7 @@ public static class ModelShapes
     }
 
     /// <summary>
-    /// Every shape of a model, each once, in the order of the forward pass. A dense patch embedding is there in bytes as well, as it runs
+    /// Every shape of a model, each once, routers left out, which no matrix kernel runs, in the order of the forward pass. A dense patch embedding is there in bytes as well, as it runs
     /// unless the model is compiled to be exact.
     /// </summary>
     public static IReadOnlyList<LinearShape> Of(VitGraph graph)
@@ -24,6 +24,6 @@ public static class ModelShapes
         ArgumentNullException.ThrowIfNull(graph);
         var embedding = Of(graph.Embedding.Projection);
         var inBytes = embedding.Weights == WeightFormat.F32 ? embedding with { Weights = WeightFormat.S8 } : embedding;
-        return [.. graph.Linears().Select(Of).Prepend(inBytes).Distinct()];
+        return [.. graph.Linears().Where(linear => linear.Role != LinearRole.Router).Select(Of).Prepend(inBytes).Distinct()];
     }
 }

@@ -46,7 +46,7 @@ public readonly record struct RowChain(WeightFormat Weights, int Tokens, int Wid
     {
         ArgumentNullException.ThrowIfNull(graph);
         var a = graph.Architecture;
-        return new(graph.Blocks[0].Mlp.Fc1.Weight.Format, a.Tokens, a.Width, a.MlpWidth, threads);
+        return new(graph.Linears().First(linear => linear.Role == LinearRole.Fc1).Weight.Format, a.Tokens, a.Width, a.MlpWidth, threads);
     }
 
     static int CeilingOf(int dividend, int divisor) => (dividend + divisor - 1) / divisor;

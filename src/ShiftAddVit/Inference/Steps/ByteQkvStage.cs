@@ -14,8 +14,8 @@ sealed unsafe class ByteQkvStage : RowStage
     readonly bool _prefixOnly;
     readonly Tap _tap;
 
-    /// <summary>The parts of the layer; null where it is not cut.</summary>
-    readonly CompiledLinear? _queries, _keys, _values;
+    /// <summary>The layer and its parts; null where it is not cut.</summary>
+    readonly CompiledLinear? _whole, _queries, _keys, _values;
 
     /// <param name="context">The session.</param>
     /// <param name="block">The layers.</param>
@@ -27,8 +27,8 @@ sealed unsafe class ByteQkvStage : RowStage
         (_block, _tokens, _heads, _prefixOnly) = (block, tokens, heads, queries != context.Model.Architecture.Tokens);
         _tap = Tap.OfTokens(context, block.Qkv);
         var c = Width;
-        if (!block.Qkv.IsInteger || block.Qkv.Part(c, c) is not { } keys) return;
-        (_queries, _keys, _values) = (block.Qkv.Part(0, c), keys, block.Qkv.Part(2 * c, c));
+        if (block.Qkv is not CompiledLinear { IsInteger: true } whole || whole.Part(c, c) is not { } keys) return;
+        (_whole, _queries, _keys, _values) = (whole, whole.Part(0, c), keys, whole.Part(2 * c, c));
     }
 
     int Width => _block.Qkv.Inputs;
@@ -64,7 +64,7 @@ sealed unsafe class ByteQkvStage : RowStage
 
     void RunParts(int image, int token, int rows, int asking, float* normed, byte* keys, byte* rest)
     {
-        _block.Qkv.Normalize(Tokens(image, token), _block.Norm1, rows, normed, rest);
+        _whole!.Normalize(Tokens(image, token), _block.Norm1, rows, normed, rest);
         if (asking > 0)
             _queries!.QuantizeHeads(rows, asking, _heads.Queries(image, 0) + (long)token * Width, Width, _heads.ScalesOfQueries(image, token), rest);
         _keys!.QuantizeHeads(rows, rows, keys, Width, _heads.ScalesOfKeys(image, token), rest);

@@ -5,7 +5,7 @@ namespace ShiftAddVit.Inference.Steps;
 /// <summary>x += proj(attended).</summary>
 sealed unsafe class ProjectionStage : RowStage
 {
-    readonly CompiledLinear _projection;
+    readonly CompiledLayer _projection;
     readonly Region _attended;
     readonly Region _tokens;
     readonly Tap _tap;
@@ -14,7 +14,7 @@ sealed unsafe class ProjectionStage : RowStage
     /// <param name="projection">C to C.</param>
     /// <param name="attended">[B*N,C].</param>
     /// <param name="tokens">x [B*N,C].</param>
-    public ProjectionStage(StepContext context, CompiledLinear projection, Region attended, Region tokens) : base(context)
+    public ProjectionStage(StepContext context, CompiledLayer projection, Region attended, Region tokens) : base(context)
     {
         (_projection, _attended, _tokens) = (projection, attended, tokens);
         _tap = Tap.OfTokens(context, projection);

@@ -23,8 +23,8 @@ sealed unsafe class QkvStage : RowStage
         (_block, _tokens, _qkv) = (block, tokens, qkv);
         _tap = Tap.OfTokens(context, block.Qkv);
         var (a, c) = (context.Model.Architecture, block.Qkv.Inputs);
-        if (queries == a.Tokens || block.Qkv.Part(c, 2 * c) is not { } keysAndValues) return;
-        (_queries, _keysAndValues) = (block.Qkv.Part(0, c), keysAndValues);
+        if (queries == a.Tokens || block.Qkv is not CompiledLinear whole || whole.Part(c, 2 * c) is not { } keysAndValues) return;
+        (_queries, _keysAndValues) = (whole.Part(0, c), keysAndValues);
     }
 
     public override long ScratchBytes(int rows) => FloatBytes(rows, _block.Qkv.Inputs) + _block.Qkv.ScratchBytes(rows);

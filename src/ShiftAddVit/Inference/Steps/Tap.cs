@@ -15,8 +15,8 @@ sealed unsafe class Tap
     }
 
     /// <summary>Of a layer that sees every token.</summary>
-    public static Tap OfTokens(StepContext context, CompiledLinear linear) =>
-        new(context, linear.Name, linear.Inputs, context.Options.MaxBatch * context.Model.Architecture.Tokens);
+    public static Tap OfTokens(StepContext context, CompiledLayer layer) =>
+        new(context, layer.Name, layer.Inputs, context.Options.MaxBatch * context.Model.Architecture.Tokens);
 
     /// <summary>Keeps rows first..first+count-1.</summary>
     public void Keep(float* rows, int first, int count)
