@@ -26,6 +26,13 @@ public static class TinyModels
             architecture, Weights(architecture, seed), preprocessing, classNames.IsDefault ? [] : classNames, Provenance);
     }
 
+    /// <summary>The layers of a block without mixtures.</summary>
+    public static (Linear Qkv, Linear Projection, Linear Fc1, Linear Fc2) LinearsOf(Block block)
+    {
+        var mlp = (Mlp)block.Mlp;
+        return ((Linear)block.Attention.Qkv, (Linear)block.Attention.Projection, (Linear)mlp.Fc1, (Linear)mlp.Fc2);
+    }
+
     public static float[] Images(VitArchitecture architecture, int batch, int seed = 2)
     {
         var random = new Random(seed);

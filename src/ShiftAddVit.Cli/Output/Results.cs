@@ -15,7 +15,7 @@ sealed record PreprocessingResult(int? Resize, int Crop, float[] Mean, float[] S
 
 sealed record ReparameterizeResult(string Output, long Bytes, string Sha256, double Seconds, ChangeResult[] Changes);
 
-sealed record ChangeResult(string Layer, string From, string To, double RelativeError, double BitsPerWeight);
+sealed record ChangeResult(string Layer, string From, string To, double? RelativeError, double? BitsPerWeight);
 
 sealed record CompareResult(string First, string Second, DifferenceResult[] Differences, TopResult[] FirstTop, TopResult[] SecondTop);
 

@@ -126,11 +126,9 @@ public sealed class CompiledModel : IDisposable
     {
         var mlp = (Mlp)block.Mlp;
         return new(
-            Compile(block.Norm1), Compile(block.Attention.Qkv), Compile(block.Attention.Projection),
-            Compile(block.Norm2), Compile(mlp.Fc1), Compile(mlp.Fc2));
+            Compile(block.Norm1), Compile((Linear)block.Attention.Qkv), Compile((Linear)block.Attention.Projection),
+            Compile(block.Norm2), Compile((Linear)mlp.Fc1), Compile((Linear)mlp.Fc2));
     }
-
-    CompiledLayer Compile(Layer layer) => Compile((Linear)layer);
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned));
 

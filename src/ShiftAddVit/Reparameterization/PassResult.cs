@@ -7,9 +7,9 @@ namespace ShiftAddVit.Reparameterization;
 /// <param name="Layer">Canonical name.</param>
 /// <param name="From">How it was represented.</param>
 /// <param name="To">How it is represented now.</param>
-/// <param name="RelativeError">SUM (w - w')^2 / SUM w^2 over its values; 0 when nothing was lost.</param>
-/// <param name="BitsPerWeight">Bits a value now takes in a file, scales included.</param>
-public sealed record LayerChange(string Layer, string From, string To, double RelativeError, double BitsPerWeight)
+/// <param name="RelativeError">SUM (w - w')^2 / SUM w^2 over its values; 0 when nothing was lost, null where values are not what changed.</param>
+/// <param name="BitsPerWeight">Bits a value now takes in a file, scales included; null likewise.</param>
+public sealed record LayerChange(string Layer, string From, string To, double? RelativeError = null, double? BitsPerWeight = null)
 {
     internal static double Error(ReadOnlySpan<float> before, ReadOnlySpan<float> after)
     {

@@ -66,7 +66,7 @@ public class LayerByLayerTests
 
     static void AssertBlock(Block block, ScalarModel scalar, ActivationLog seen, float[] before, float[] after)
     {
-        var (qkv, projection, fc1, fc2) = (block.Attention.Qkv, block.Attention.Projection, block.Mlp.Fc1, block.Mlp.Fc2);
+        var (qkv, projection, fc1, fc2) = TinyModels.LinearsOf(block);
         AssertInput(seen, qkv, scalar.LayerNorm(block.Norm1, Wide(before)));
         AssertInput(seen, projection, scalar.Attention(ScalarModel.Linear(qkv, Input(seen, qkv))));
         var attended = ScalarModel.Add(Wide(before), ScalarModel.Linear(projection, Input(seen, projection)));
@@ -117,7 +117,7 @@ public class LayerByLayerTests
         var seen = ActivationLog.Of(model, TinyModels.Images(graph.Architecture, 1));
         foreach (var block in graph.Blocks)
         {
-            var (qkv, projection, fc1, fc2) = (block.Attention.Qkv, block.Attention.Projection, block.Mlp.Fc1, block.Mlp.Fc2);
+            var (qkv, projection, fc1, fc2) = TinyModels.LinearsOf(block);
             Assert.Equal(ByteAttention.Run(graph.Architecture, Bits(qkv, Input(seen, qkv))), Input(seen, projection));
             var hidden = Bits(fc1, Input(seen, fc1));
             RowReference.TableGelu(hidden, hidden);

@@ -30,11 +30,11 @@ public class LinearPassTests
     public void The_reported_error_is_that_of_the_weights()
     {
         var result = LinearPass.Apply(Dense, WeightFormat.P4);
-        var before = Dense.Blocks[0].Mlp.Fc1.Weight.ToFloat32().Values;
-        var after = result.Graph.Blocks[0].Mlp.Fc1.Weight.ToFloat32().Values;
+        var before = TinyModels.LinearsOf(Dense.Blocks[0]).Fc1.Weight.ToFloat32().Values;
+        var after = TinyModels.LinearsOf(result.Graph.Blocks[0]).Fc1.Weight.ToFloat32().Values;
         double error = 0, energy = 0;
         for (var i = 0; i < before.Length; i++) (error, energy) = (error + Math.Pow(before[i] - (double)after[i], 2), energy + Math.Pow(before[i], 2));
-        Assert.Equal(error / energy, result.Changes.Single(c => c.Layer == "blocks.0.mlp.fc1").RelativeError, 1e-12);
+        Assert.Equal(error / energy, result.Changes.Single(c => c.Layer == "blocks.0.mlp.fc1").RelativeError!.Value, 1e-12);
     }
 
     [Fact]
