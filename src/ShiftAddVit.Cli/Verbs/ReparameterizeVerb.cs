@@ -16,7 +16,8 @@ namespace ShiftAddVit.Cli.Verbs;
 /// <summary><c>shiftadd reparameterize</c>: checkpoint in, packed model out.</summary>
 sealed class ReparameterizeVerb
 {
-    const int DefaultCalibrationImages = 128;
+    /// <summary>Attention has more to fit than rounding.</summary>
+    const int DefaultCalibrationImages = 128, DefaultAttentionImages = 256;
 
     /// <summary>What the hub puts beside a checkpoint.</summary>
     static readonly string[] Configurations = ["config.json", "preprocessor_config.json"];
@@ -28,6 +29,7 @@ sealed class ReparameterizeVerb
 
     readonly CommandConsole _console;
     readonly ModelOptions _model = new();
+    readonly AttentionOptions _attention = new();
     readonly Argument<string> _input = CommonOptions.File("IN", "Dense checkpoint (.safetensors, .pth) or dense packed model");
     readonly Option<string> _output =
         new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
@@ -36,9 +38,9 @@ sealed class ReparameterizeVerb
         [.. Formats.Keys]);
     readonly Option<string> _method = CommonOptions.Choice(
         "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
-    readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq", "DIR");
+    readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq and for binary attention", "DIR");
     readonly Option<int?> _count =
-        CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages})", "N");
+        CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages}; for attention {DefaultAttentionImages})", "N");
     readonly Option<int?> _threads = CommonOptions.Threads();
     readonly Option<bool> _json = CommonOptions.Json();
 
@@ -54,6 +56,7 @@ sealed class ReparameterizeVerb
         {
             verb._input, verb._output, verb._linear, verb._method, verb._calibrate, verb._count, verb._threads, verb._json,
         };
+        verb._attention.AddTo(command);
         verb._model.AddTo(command, images: true);
         command.SetAction(verb.Run);
         return command;
@@ -71,10 +74,11 @@ sealed class ReparameterizeVerb
 
     void RequireConsistent(ParseResult parsed)
     {
+        _attention.RequireConsistent(parsed);
         var (gptq, folder) = (parsed.GetValue(_method) == "gptq", parsed.GetValue(_calibrate));
         if (gptq && folder is null) throw new UsageException("--method gptq needs --calibrate DIR, a folder of sample images");
-        if (!gptq && (folder is not null || parsed.GetValue(_count) is not null))
-            throw new UsageException("--calibrate and --calibrate-count are for --method gptq");
+        if (!gptq && !_attention.IsBinary(parsed) && (folder is not null || parsed.GetValue(_count) is not null))
+            throw new UsageException("--calibrate and --calibrate-count are for --method gptq and for binary attention");
         if (gptq && parsed.GetValue(_linear) == "dense")
             throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
     }
@@ -104,20 +108,45 @@ sealed class ReparameterizeVerb
         RequireOtherOutput(parsed, output, images);
         _console.WriteFile(() => AtomicFile.RequireWritable(output), cancellation);
         var graph = Open(parsed);
-        var format = Formats[parsed.GetRequiredValue(_linear)];
-        var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, images, cancellation) : null;
-        using var progress = new ProgressLine(_console, "layers", graph.Linears().Count(LinearPass.Converts));
-        var linear = LinearPass.Apply(
-            graph, format, moments, CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)),
-            progress.Of<PassProgress>(step => step.Done), cancellation);
-        var rest = format is WeightFormat.P4 or WeightFormat.P4P4 ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
+        _attention.Selection(parsed).Validate(graph);
+        var attention = Attend(parsed, graph, images, cancellation);
+        var linear = Quantize(parsed, attention.Graph, images, cancellation);
+        var rest = Formats[parsed.GetRequiredValue(_linear)] is WeightFormat.P4 or WeightFormat.P4P4
+            ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
         _console.WriteFile(() => packed.Save(output), cancellation);
         return new(
             output, packed.ByteLength, packed.Sha256, Stopwatch.GetElapsedTime(started).TotalSeconds,
-            [.. linear.Changes.Concat(rest.Changes)
+            [.. attention.Changes.Concat(linear.Changes).Concat(rest.Changes)
                 .Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
     }
+
+    /// <summary>Attention in the form asked for, fitted to sample images where there are any.</summary>
+    PassResult Attend(ParseResult parsed, VitGraph graph, ImmutableArray<string> images, CancellationToken cancellation)
+    {
+        var form = _attention.Form(parsed, graph.Architecture.HeadSize);
+        var converted = AttentionPass.Apply(graph, form, _attention.Selection(parsed, form));
+        if (!form.IsBinary) return converted;
+        if (images.IsEmpty)
+        {
+            _console.Warn("binary attention without --calibrate DIR has the parameters that its formula suggests, which cost most of the accuracy");
+            return converted;
+        }
+        return converted;
+    }
+
+    PassResult Quantize(ParseResult parsed, VitGraph graph, ImmutableArray<string> images, CancellationToken cancellation)
+    {
+        var (format, selection) = (Formats[parsed.GetRequiredValue(_linear)], _attention.Selection(parsed));
+        var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, images, cancellation) : null;
+        using var progress = new ProgressLine(_console, "layers", graph.Layers().Count(layer => LinearPass.Converts(layer) && selection.Selects(layer.Name)));
+        return LinearPass.Apply(
+            graph, format, moments, selection, CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)),
+            progress.Of<PassProgress>(step => step.Done), cancellation);
+    }
+
+    ImmutableArray<string> Chosen(ParseResult parsed, ImmutableArray<string> all, int standard) =>
+        ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? standard));
 
     /// <summary>The model with its pre-processing: a packed model that lacks it could neither be run nor mended.</summary>
     VitGraph Open(ParseResult parsed)
@@ -130,7 +159,7 @@ sealed class ReparameterizeVerb
     IReadOnlyDictionary<string, SecondMoment> Moments(
         ParseResult parsed, VitGraph graph, ImmutableArray<string> all, CancellationToken cancellation)
     {
-        var images = ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? DefaultCalibrationImages));
+        var images = Chosen(parsed, all, DefaultCalibrationImages);
         using var progress = new ProgressLine(_console, "calibration images", images.Length);
         _console.WarnOfKernels();
         return Calibration.SecondMoments(
@@ -143,7 +172,7 @@ sealed class ReparameterizeVerb
         table.AddColumn("relative error", column => column.RightAligned()).AddColumn("bits", column => column.RightAligned());
         foreach (var change in result.Changes)
             table.AddRow(
-                Markup.Escape(change.Layer), change.From, $"[green]{change.To}[/]", $"{change.RelativeError:0.0E+0}",
+                Markup.Escape(change.Layer), Markup.Escape(change.From), $"[green]{Markup.Escape(change.To)}[/]", $"{change.RelativeError:0.0E+0}",
                 $"{change.BitsPerWeight:0.00}");
         if (result.Changes.Length > 0) _console.Write(table);
         _console.WriteLine($"{result.Output}: {result.Bytes / 1e6:0.00} MB, {result.Seconds:0.0} s, contents {result.Sha256[..16]}");

@@ -15,6 +15,9 @@ public sealed record LayerSelection(ImmutableArray<string> Only, ImmutableArray<
     /// <summary>Everything.</summary>
     public static LayerSelection All { get; } = new([], []);
 
+    /// <summary>Whether nothing is named: then everything is selected, or what a pass takes by default.</summary>
+    public bool IsAll => Only.IsEmpty && Except.IsEmpty;
+
     /// <summary>Whether a part is selected.</summary>
     public bool Selects(string name) => (Only.IsEmpty || Only.Any(pattern => Matches(pattern, name))) && !Except.Any(pattern => Matches(pattern, name));
 

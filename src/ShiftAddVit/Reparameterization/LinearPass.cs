@@ -25,6 +25,7 @@ public static class LinearPass
     /// <summary>Converts by rounding to nearest, or with error feedback when second moments are given.</summary>
     /// <param name="graph">A model whose block layers are all dense.</param>
     /// <param name="format">The format to convert to; <see cref="WeightFormat.F32"/> changes nothing.</param>
+    /// <param name="selection">Which of the layers that <see cref="Converts"/> names, by name; null for all.</param>
     /// <param name="moments">Second moments of the inputs of every layer to convert, by layer name (GPTQ); null rounds to nearest.</param>
     /// <param name="threads">How many threads to use; null for one a processor. The result does not depend on it.</param>
     /// <param name="progress">Told after each layer.</param>
@@ -35,21 +36,21 @@ public static class LinearPass
     /// A layer is quantised already, or its second moment is not finite (the calibration images overflow its inputs) or no sum of products.
     /// </exception>
     public static PassResult Apply(
-        VitGraph graph, WeightFormat format, IReadOnlyDictionary<string, SecondMoment>? moments = null,
+        VitGraph graph, WeightFormat format, IReadOnlyDictionary<string, SecondMoment>? moments = null, LayerSelection? selection = null,
         int? threads = null, IProgress<PassProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(graph);
         var degree = threads ?? Environment.ProcessorCount;
         ArgumentOutOfRangeException.ThrowIfLessThan(degree, 1, nameof(threads));
         if (format == WeightFormat.F32) return new(graph, []);
-        RequireDense(graph);
+        Linear[] selected = [.. graph.Layers().Where(Selects).Cast<Linear>()];
+        RequireDense(graph, selected);
         if (moments is not null)
-            foreach (var linear in Converted(graph)) RequireUsable(linear, moments, graph.Provenance.Source);
-        var total = graph.Layers().Count(Converts);
+            foreach (var linear in selected) RequireUsable(linear, moments, graph.Provenance.Source);
         var changes = ImmutableArray.CreateBuilder<LayerChange>();
         var converted = graph.MapLayers(layer =>
         {
-            if (!Converts(layer)) return layer;
+            if (!Selects(layer)) return layer;
             var linear = (Linear)layer;
             cancellation.ThrowIfCancellationRequested();
             var dense = linear.Weight.ToFloat32();
@@ -58,14 +59,14 @@ public static class LinearPass
                 : WithFeedback(linear.Name, dense, format, moments[linear.Name], degree, graph.Provenance.Source);
             var error = LayerChange.Error(dense.Values, weight.ToFloat32().Values);
             changes.Add(new(linear.Name, nameof(WeightFormat.F32), format.ToString(), error, weight.BitsPerWeight));
-            progress?.Report(new(changes.Count, total));
+            progress?.Report(new(changes.Count, selected.Length));
             return linear with { Weight = weight };
         });
         var method = moments is null ? "nearest" : "gptq";
         return new(converted with { Provenance = graph.Provenance.With($"linear {format} {method}") }, changes.ToImmutable());
-    }
 
-    static IEnumerable<Linear> Converted(VitGraph graph) => graph.Layers().Where(Converts).Cast<Linear>();
+        bool Selects(Layer layer) => Converts(layer) && (selection is null || selection.Selects(layer.Name));
+    }
 
     static QuantizedWeight WithFeedback(
         string layer, Tensor dense, WeightFormat format, SecondMoment moment, int threads, string source)
@@ -94,9 +95,9 @@ public static class LinearPass
                 throw new ShiftAddVitException($"{source}: {linear.Name}: the calibration images overflow its inputs");
     }
 
-    static void RequireDense(VitGraph graph)
+    static void RequireDense(VitGraph graph, IEnumerable<Linear> selected)
     {
-        if (Converted(graph).FirstOrDefault(linear => linear.Weight is not DenseWeight) is { } quantised)
+        if (selected.FirstOrDefault(linear => linear.Weight is not DenseWeight) is { } quantised)
             throw new ShiftAddVitException(
                 $"{graph.Provenance.Source}: {quantised.Name} is {quantised.Weight.Format} already; a pass over linear layers starts from dense weights");
     }
