@@ -6,7 +6,7 @@ namespace ShiftAddVit.Tests.Repository;
 public partial class FolderDirectionTests
 {
     /// <summary>Top to bottom, as docs/pipeline.md shows them.</summary>
-    static readonly string[] Folders = ["Tensors", "Checkpoints", "Models", "Reparameterization", "Packing", "Kernels", "Tuning", "Inference", "Reports"];
+    static readonly string[] Folders = ["Tensors", "Checkpoints", "Models", "Reparameterization", "Packing", "Kernels", "Tuning", "Inference", "Fitting", "Reports"];
 
     [Fact]
     public void Every_folder_has_its_place() => Assert.Equal(
