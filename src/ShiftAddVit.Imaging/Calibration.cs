@@ -1,3 +1,4 @@
+using ShiftAddVit.Fitting;
 using ShiftAddVit.Inference;
 using ShiftAddVit.Models;
 using ShiftAddVit.Reparameterization;
@@ -37,5 +38,26 @@ public static class Calibration
             progress?.Report(i + 1);
         }
         return collector.Result();
+    }
+
+    /// <summary>Fits binary attention to sample images: <see cref="AttentionFit"/>.</summary>
+    /// <param name="dense">The model with softmax attention.</param>
+    /// <param name="converted">The same with binary attention.</param>
+    /// <param name="images">Image files, used in this order.</param>
+    /// <param name="preprocessing">What is done to the images.</param>
+    /// <param name="threads">Threads to use.</param>
+    /// <param name="progress">Told how much is done.</param>
+    /// <param name="cancellation">Looked at before each image and block.</param>
+    /// <exception cref="ShiftAddVitException">An image cannot be used (the message names it), or the crop is not the model's image size.</exception>
+    public static PassResult Attention(
+        VitGraph dense, PassResult converted, IReadOnlyList<string> images, Preprocessing preprocessing, int threads,
+        IProgress<PassProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(dense);
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(preprocessing);
+        preprocessing.Validate(dense.Provenance.Source, dense.Architecture.ImageSize);
+        var preprocessor = new ImagePreprocessor(preprocessing);
+        return AttentionFit.Apply(dense, converted, images.Count, (i, image) => preprocessor.Load(images[i], image), threads, progress, cancellation);
     }
 }

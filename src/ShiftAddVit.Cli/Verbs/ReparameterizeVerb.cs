@@ -132,7 +132,11 @@ sealed class ReparameterizeVerb
             _console.Warn("binary attention without --calibrate DIR has the parameters that its formula suggests, which cost most of the accuracy");
             return converted;
         }
-        return converted;
+        var chosen = Chosen(parsed, images, DefaultAttentionImages);
+        using var progress = new ProgressLine(_console, "images and blocks", 2 * chosen.Length);
+        return Calibration.Attention(
+            graph, converted, chosen, graph.RequirePreprocessing(), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)),
+            progress.Of<PassProgress>(step => step.Done), cancellation);
     }
 
     PassResult Quantize(ParseResult parsed, VitGraph graph, ImmutableArray<string> images, CancellationToken cancellation)
