@@ -37,12 +37,21 @@ public static class AttentionFit
         foreach (var chunk in blocks.Chunk(group))
         {
             var tokens = Observe(dense, chunk, images, load, threads, () => Report(1), cancellation);
+            var failed = false;
             Parallel.ForEach(chunk, new() { MaxDegreeOfParallelism = threads, CancellationToken = cancellation }, i =>
             {
-                var (attention, error) = new BlockFit(new(KernelRegistry.Default), dense.Blocks[i], a, i, tokens[i]).Run();
-                (fitted[i], errors[i]) = (fitted[i] with { Attention = attention }, error);
-                Report(1);
+                try
+                {
+                    var (attention, error) = new BlockFit(new(KernelRegistry.Default), dense.Blocks[i], a, i, tokens[i]).Run();
+                    (fitted[i], errors[i]) = (fitted[i] with { Attention = attention }, error);
+                    Report(1);
+                }
+                catch (ArithmeticException)
+                {
+                    failed = true;
+                }
             });
+            if (failed) throw new ShiftAddVitException($"{dense.Provenance.Source}: attention can not be fitted to these images: their tokens overflow float32");
         }
         var graph = converted.Graph with { Blocks = [.. fitted], Provenance = converted.Graph.Provenance.With($"attention fitted to {images} images") };
         return new(graph, [.. converted.Changes.Select((change, i) => change with { RelativeError = errors[blocks[i]] })]);

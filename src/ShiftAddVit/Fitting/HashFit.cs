@@ -73,7 +73,8 @@ sealed class HashFit
         var (random, n) = (new Random(seed), images[0].Length / d);
         int[] order = [.. Enumerable.Range(0, n)];
         random.Shuffle(order);
-        float[] anchors = [.. order.Take(KernelHash.AnchorCount).SelectMany(token => images[0].AsSpan(token * d, d).ToArray())];
+        // A small model has fewer tokens than anchors: then some stand twice.
+        var anchors = Enumerable.Range(0, KernelHash.AnchorCount).SelectMany(i => images[0].AsSpan(order[i % n] * d, d).ToArray()).ToArray();
         var hash = HeadHash.Of(products, anchors, d, images);
         var (kernels, targets) = (images.Select(x => hash.Similarities(products, x)).ToArray(), images.Select(x => Targets(products.ByRows(x, x, d), n, bits)).ToArray());
         var projection = Reparameterization.AttentionPass.Normal(random, bits * KernelHash.AnchorCount);
