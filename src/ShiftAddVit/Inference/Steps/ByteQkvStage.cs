@@ -52,7 +52,7 @@ sealed unsafe class ByteQkvStage : RowStage
             if (_keys is null) RunWhole(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
             else RunParts(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
             _tap.Keep(normed, first, rows);
-            TimeBudget.Enter(Work.QuantizeHeads);
+            TimeBudget.Enter(Work.PackHeads);
             _heads.PackKeys(image, token, rows, keys);
         }
     }
