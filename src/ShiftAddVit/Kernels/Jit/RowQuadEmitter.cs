@@ -114,9 +114,9 @@ abstract class RowQuadEmitter
         Code.EVEX_Vshuff64x2_zmm_k1z_zmm_zmmm512b64_imm8, Zmm(to), Zmm(left), Zmm(right), which));
 
     /// <summary>Four vectors of integers to bytes in their order, in the first. Packing works in quarters, which are then put in order.</summary>
-    protected void PackInOrder(int first, Code packBytes, int order)
+    protected void PackInOrder(int first, int order)
     {
-        Vectors.Do(packBytes, first, first, first + 2);
+        Vectors.Do(Code.EVEX_Vpacksswb_zmm_k1z_zmm_zmmm512, first, first, first + 2);
         Vectors.Do(Code.EVEX_Vpermd_zmm_k1z_zmm_zmmm512b32, first, order, first);
     }
 

@@ -70,7 +70,6 @@ readonly unsafe struct TileFunctions
             (true, false) => _lastOutputs,
             _ => _corner,
         };
-        // A tile takes microseconds, too short for the switch to unmanaged mode to pay.
-        ((delegate* unmanaged[SuppressGCTransition]<TileArguments*, void>)function)(&arguments);
+        ((delegate* unmanaged<TileArguments*, void>)function)(&arguments);
     }
 }

@@ -163,11 +163,6 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
 
     MemoryOperand Weights(int group, int vector) => VectorAssembler.At(rdx, group * GroupBytes + vector * tile.Isa.Bytes);
 
-    void AddProducts(int row)
-    {
-        for (var j = 0; j < key.Vectors; j++) _products.Add(Accumulator(row, j), FirstWeights + j);
-    }
-
     /// <summary>Moves the arguments to the tile below, or to the first of the next panel.</summary>
     void Advance()
     {
