@@ -162,9 +162,10 @@ IEnumerable<JsonObject> Scaling(string checkpoint)
         row["multiply_adds"] = batch * budgets[side]["budget"]!.AsArray().Sum(part => part!["multiply_adds"]!.GetValue<long>());
         if (batch != 1) continue;
         row["peak_byte_products"] = Math.Round(budgets[side]["peak_byte_products"]!.GetValue<double>(), 1);
+        row["peak_multiply_adds"] = Math.Round(budgets[side]["peak_multiply_adds"]!.GetValue<double>(), 1);
         row["budget"] = budgets[side]["budget"]!.DeepClone();
         foreach (var part in row["budget"]!.AsArray())
-            foreach (var number in (string[])["ms", "share"]) part![number] = Math.Round(part[number]!.GetValue<double>(), 4);
+            foreach (var number in (string[])["ms", "share", "floor_ms"]) part![number] = Math.Round(part[number]!.GetValue<double>(), 4);
     }
     return rows.Values;
 

@@ -25,16 +25,19 @@ static class PerformanceTables
         ("MatMul_B1B1I32_12x32_Avx512", "one-bit codes: popcount"),
     ];
 
-    /// <summary>Where a call's time goes, and what each product would take at the rate of byte dot products alone.</summary>
+    /// <summary>
+    /// Where a call's time goes, and what each kind of work would take at the least. Results without floors have those of products, which follow
+    /// from the peak.
+    /// </summary>
     public static string Budget() => Tables("scaling.json", result =>
     {
         var row = Rows(result).First(it => it["budget"] is not null);
         var parts = row["budget"]!.AsArray().Select(part => part!).ToArray();
         var (peak, all) = (Number(row, "peak_byte_products"), parts.Sum(part => Number(part, "ms")));
         var text = new StringBuilder("| work | multiply-adds | floor, ms | measured, ms | share | gap to the floor |\n|---|---|---|---|---|---|\n");
-        foreach (var part in parts) text.Append(Part($"{part["work"]}", Number(part, "multiply_adds"), Number(part, "ms"), peak, all));
-        var operations = parts.Sum(part => Number(part, "multiply_adds"));
-        return text.Append(Line($"| all | {operations / 1e6:0} M | {operations / peak / 1e6:0.00} | {all:0.00} | | |")).ToString();
+        foreach (var part in parts) text.Append(Part($"{part["work"]}", Number(part, "multiply_adds"), Number(part, "ms"), Floor(part, peak), all));
+        var (operations, floor) = (parts.Sum(part => Number(part, "multiply_adds")), parts.Sum(part => Floor(part, peak) ?? 0));
+        return text.Append(Line($"| all | {operations / 1e6:0} M | {floor:0.00} | {all:0.00} | | |")).ToString();
     });
 
     /// <summary>Time an image over that of a batch of one, and over that at the smallest side, beside the same ratio of multiply-adds.</summary>
@@ -112,11 +115,14 @@ static class PerformanceTables
     static string Header(params IReadOnlyCollection<string> columns) =>
         $"| {string.Join(" | ", columns)} |\n|{string.Concat(Enumerable.Repeat("---|", columns.Count))}\n";
 
-    static string Part(string work, double operations, double ms, double peak, double all)
+    static double? Floor(JsonNode part, double peak) => part["floor_ms"] is not null ? Number(part, "floor_ms")
+        : Number(part, "multiply_adds") is > 0 and var operations ? operations / peak / 1e6 : null;
+
+    static string Part(string work, double operations, double ms, double? floor, double all)
     {
-        if (operations == 0) return Line($"| {work} | - | - | {ms:0.00} | {100 * ms / all:0.0} % | - |");
-        var floor = operations / peak / 1e6;
-        return Line($"| {work} | {operations / 1e6:0.0} M | {floor:0.00} | {ms:0.00} | {100 * ms / all:0.0} % | {100 * (ms - floor) / all:0.0} % |");
+        var (count, least) = (operations == 0 ? "-" : Line($"{operations / 1e6:0.0} M", end: ""), floor is null ? "-" : Line($"{floor:0.00}", end: ""));
+        var gap = floor is null ? "-" : Line($"{100 * (ms - floor) / all:0.0} %", end: "");
+        return Line($"| {work} | {count} | {least} | {ms:0.00} | {100 * ms / all:0.0} % | {gap} |");
     }
 
     static string Tables(string name, Func<JsonNode, string> table)
