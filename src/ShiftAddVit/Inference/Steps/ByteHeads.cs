@@ -52,6 +52,12 @@ sealed unsafe class ByteHeads
     public float* Values(int image, int head) =>
         _context.Arena.Pointer<float>(_values) + (long)image * Tokens * Width + head * Architecture.HeadSize;
 
+    /// <summary>q [N,C] of an image, from a token on.</summary>
+    public byte* QueriesAt(int image, int token) => Queries(image, 0) + (long)token * Width;
+
+    /// <summary>v [N,C] of an image, from a token on.</summary>
+    public float* ValuesAt(int image, int token) => Values(image, 0) + (long)token * Width;
+
     /// <summary>sq [N].</summary>
     public float* QueryScales(int image, int head) => Scales(_queryScales, image, head);
 
@@ -64,7 +70,7 @@ sealed unsafe class ByteHeads
     /// <param name="token">The first token.</param>
     /// <param name="rows">How many.</param>
     public void KeepQueries(float* queries, int image, int token, int rows) =>
-        Quantize(queries, rows, Queries(image, 0) + (long)token * Width, ScalesOfQueries(image, token));
+        Quantize(queries, rows, QueriesAt(image, token), ScalesOfQueries(image, token));
 
     /// <summary>Quantises keys, as <see cref="KeepQueries"/>, for <see cref="PackKeys"/>.</summary>
     public void QuantizeKeys(float* keys, int image, int token, int rows, byte* quantised) =>
@@ -73,7 +79,7 @@ sealed unsafe class ByteHeads
     /// <summary>Takes over values, as <see cref="KeepQueries"/>.</summary>
     public void KeepValues(float* values, int image, int token, int rows)
     {
-        var target = Values(image, 0) + (long)token * Width;
+        var target = ValuesAt(image, token);
         for (var row = 0; row < rows; row++, values += 3 * Width, target += Width) new ReadOnlySpan<float>(values, Width).CopyTo(new(target, Width));
     }
 

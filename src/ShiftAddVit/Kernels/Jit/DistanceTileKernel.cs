@@ -13,10 +13,6 @@ sealed unsafe class DistanceTileKernel() : DistanceKernel(
     const int Lanes = DistanceTileEmitter.OutputsOfVector;
     const int Group = DistanceTileEmitter.GroupInputs;
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override int ScratchBytes(int k) => Mr * RowBytes(k);
 
     /// <summary>K in whole groups.</summary>

@@ -38,10 +38,6 @@ sealed unsafe class DotProductKernel : IntegerKernel
 
     public DotProductTile Tile { get; }
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override void Run(in IntegerOperands o)
     {
         var arguments = new DotProductArguments

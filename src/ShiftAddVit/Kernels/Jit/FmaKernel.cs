@@ -17,10 +17,6 @@ sealed unsafe class FmaKernel(Operation op, NumberType weights) : FloatKernel(
     const int Nr = Lanes * FmaTileEmitter.MaxVectors;
     const int Lanes = TileEmitter.VectorBytes / sizeof(float);
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override void Run(in FloatOperands o)
     {
         var kind = Name.B == NumberType.F32 ? TileKind.Fma : TileKind.FakeShift;

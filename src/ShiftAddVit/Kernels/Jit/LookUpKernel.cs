@@ -17,10 +17,6 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
 
     int TermsPerInput => Name.B == NumberType.P4 ? 1 : 2;
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override int ScratchBytes(int k) => Mr * RowBytes(k * TermsPerInput);
 
     static int RowBytes(int terms) => (terms + StepTerms - 1) / StepTerms * LookUpTileEmitter.StepTableBytes;

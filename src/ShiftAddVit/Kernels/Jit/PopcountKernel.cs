@@ -12,10 +12,7 @@ sealed unsafe class PopcountKernel() : BitKernel(
     const int Nr = Lanes * PopcountTileEmitter.MaxVectors;
     const int Lanes = TileEmitter.VectorBytes / sizeof(int);
 
-    public override string? Missing => base.Missing
-        ?? (CpuFeatures.Avx512Popcount ? ExecutableMemory.Refusal : "this CPU has no VPOPCNTD");
-
-    public override bool CanRun => Missing is null;
+    public override string? Missing => base.Missing ?? (CpuFeatures.Avx512Popcount ? null : "this CPU has no VPOPCNTD");
 
     public override void Run(in BitOperands o)
     {

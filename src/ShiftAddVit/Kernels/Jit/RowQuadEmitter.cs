@@ -35,9 +35,8 @@ abstract class RowQuadEmitter
     /// <summary>Rows of a group.</summary>
     protected int GroupRows => _quads * Rows;
 
-    public byte[] Emit()
+    public byte[] Emit() => CallingConvention.Function(Writer, () =>
     {
-        CallingConvention.Enter(Writer);
         Begin();
         var next = Writer.CreateLabel();
         Writer.Label(ref next);
@@ -45,12 +44,7 @@ abstract class RowQuadEmitter
             for (var quad = 0; quad < _quads; quad++) pass(quad);
         Advance();
         Writer.jne(next);
-        Writer.vzeroupper();
-        CallingConvention.Leave(Writer);
-        using var bytes = new MemoryStream();
-        Writer.Assemble(new StreamCodeWriter(bytes), 0);
-        return bytes.ToArray();
-    }
+    });
 
     /// <summary>What stays the same for all groups.</summary>
     protected abstract void Begin();

@@ -14,10 +14,6 @@ sealed unsafe class ShiftKernel(NumberType weights) : IntegerKernel(
     const int Nr = ShiftTileEmitter.Outputs;
     const int Lanes = TileEmitter.VectorBytes / sizeof(int);
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override int ScratchBytes(int k) => Mr * RowBytes(k);
 
     static int RowBytes(int k) => (int)AlignedBuffer.Align(k * sizeof(int));
