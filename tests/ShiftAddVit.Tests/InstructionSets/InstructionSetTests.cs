@@ -53,11 +53,13 @@ public class InstructionSetTests
 
     /// <summary>
     /// Without any instruction set the reference is chosen. Left out there are the suites of integer kernels, many shapes for each of many kernels:
-    /// vectors emulated by scalar code take minutes for them, no session would choose those kernels, and the other process runs the same C#.
+    /// vectors emulated by scalar code take minutes for them, no session would choose those kernels, and the other process runs the same C#. So are
+    /// choices between kernels, of which one is left.
     /// </summary>
     [Theory]
     [InlineData("EnableAVX512", "AvxVnni Avx2 Vector256")]
-    [InlineData("EnableHWIntrinsic", "", "Suites.IntegerKernelTests", "Suites.LinearKernelTests", "Suites.HeadQuantizationTests")]
+    [InlineData("EnableHWIntrinsic", "", "Suites.IntegerKernelTests", "Suites.LinearKernelTests", "Suites.HeadQuantizationTests",
+        "Tuning.TunerTests", "Tuning.TunedChoicesTests")]
     public async Task The_suite_passes_with_fewer_instructions(string off, string left, params string[] without)
     {
         RequireParent();
