@@ -60,10 +60,11 @@ public sealed record KernelComparison(
         var peak = MachinePeak.Measure();
         using var memory = new TrialMemory(shape);
         var names = registry.All.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
-        KernelTrial[] kernels = [.. names.Select(name => KernelTrial.Create(registry, name, shape, memory))];
-        LinearTrial[] layers = [.. Layers(registry, shape, memory)];
+        var (kernels, layers) = (new List<KernelTrial>(), new List<LinearTrial>());
         try
         {
+            foreach (var name in names) kernels.Add(KernelTrial.Create(registry, name, shape, memory));
+            foreach (var layer in Layers(registry, shape, memory)) layers.Add(layer);
             var timings = KernelBenchmark.Run([.. kernels, .. layers, new StoreTrial(memory.Output)], each, cancellation);
             peak = peak.OrHigher(MachinePeak.Measure());
             var times = kernels.Zip(timings).ToDictionary(pair => pair.First.Kernel, pair => Timing(pair.First.Kernel, shape, pair.Second));
@@ -71,7 +72,7 @@ public sealed record KernelComparison(
             return new(
                 shape, peak, shape.Operations / timings[^1].MinMs / 1e6,
                 [.. registry.All.Select(info => Row(info, times.GetValueOrDefault(info.Name), peak, float32))],
-                [.. layers.Zip(timings.Skip(kernels.Length), (layer, timing) => Row(layer, Timing(layer.Kernel, shape, timing), peak))]);
+                [.. layers.Zip(timings.Skip(kernels.Count), (layer, timing) => Row(layer, Timing(layer.Kernel, shape, timing), peak))]);
         }
         finally
         {
