@@ -26,10 +26,10 @@ sealed unsafe class LinearTrial : ITrial
     public LinearTrial(KernelRegistry registry, IntegerKernel kernel, MatrixShape shape, Epilogue epilogue, TrialMemory memory)
     {
         (_shape, Epilogue, _output) = (shape, epilogue, memory.Output);
-        var layer = new LinearShape(WeightFormat.S8, shape.M, shape.K, shape.N);
+        var layer = new LinearShape(Enum.Parse<WeightFormat>($"{kernel.Name.B}"), shape.M, shape.K, shape.N);
         _linear = new(layer, kernel, registry.Rows);
         _reference = new(layer with { M = 1 }, registry.ReferenceOf(kernel), ScalarRows);
-        _activations = memory.Activations(NumberType.U8, TrialData.Random(kernel.Name, shape, seed: 1).ActivationRows);
+        _activations = memory.Activations(NumberType.U8, TrialData.RandomRows(NumberType.U8, shape.M, shape.K, seed: 1));
         (_rowScales, _before) = (SyntheticLinear.RandomFloats(shape.M), SyntheticLinear.RandomFloats(shape.M * shape.N));
         _headScales = new((long)shape.M * Heads * sizeof(float));
         _scratch = new(Math.Max(_linear.ScratchBytes, _reference.ScratchBytes));

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Tensors;
 
@@ -14,7 +13,6 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
     const float Epsilon = 1e-6f;
 
     readonly RowChain _chain;
-    readonly ImmutableArray<int> _blocks;
     readonly RowBlockOps _rows;
     readonly ThreadTeam _team;
     readonly SyntheticLinear _projection, _fc1, _fc2, _qkv;
@@ -28,11 +26,13 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
     /// <summary>For each thread: normed rows, a layer's output, quantised rows, their scales, a kernel's scratch.</summary>
     readonly AlignedBuffer _scratch;
     readonly long _scratchBytes;
+    readonly int _maxRows;
+    readonly Sampler[] _samplers;
     int _block;
 
     public RowChainTimer(KernelRegistry registry, TunedChoices tuned, RowChain chain, ImmutableArray<int> blocks)
     {
-        (_chain, _blocks, _rows) = (chain, blocks, registry.Blocks);
+        (_chain, _rows, _maxRows) = (chain, registry.Blocks, Math.Min(blocks.Max(), chain.Tokens));
         _projection = Linear(chain.Width, chain.Width);
         _fc1 = Linear(chain.Width, chain.MlpWidth);
         _fc2 = Linear(chain.MlpWidth, chain.Width);
@@ -43,35 +43,28 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
         _scratchBytes = NormedBytes + OutputBytes + QuantizedBytes + ScaleBytes + Linears.Max(linear => linear.ScratchBytes);
         _scratch = new(_scratchBytes * chain.Threads);
         _team = new(chain.Threads);
+        _samplers = [.. blocks.Select(block => new Sampler(() => Run(block)))];
 
         SyntheticLinear Linear(int k, int n)
         {
             var kernel = tuned.Kernel(registry, new(chain.Weights, RowChain.KernelRows, k, n));
-            return new(new(chain.Weights, MaxRows, k, n), kernel, registry.Rows);
+            return new(new(chain.Weights, _maxRows, k, n), kernel, registry.Rows);
         }
     }
-
-    int MaxRows => Math.Min(_blocks.Max(), _chain.Tokens);
 
     SyntheticLinear[] Linears => [_projection, _fc1, _fc2, _qkv];
 
     int Widest => Math.Max(3 * _chain.Width, _chain.MlpWidth);
 
-    long NormedBytes => AlignedBuffer.Align((long)MaxRows * _chain.Width * sizeof(float));
+    long NormedBytes => AlignedBuffer.Align((long)_maxRows * _chain.Width * sizeof(float));
 
-    long OutputBytes => AlignedBuffer.Align((long)MaxRows * Widest * sizeof(float));
+    long OutputBytes => AlignedBuffer.Align((long)_maxRows * Widest * sizeof(float));
 
-    long QuantizedBytes => AlignedBuffer.Align((long)MaxRows * Widest);
+    long QuantizedBytes => AlignedBuffer.Align((long)_maxRows * Widest);
 
-    long ScaleBytes => AlignedBuffer.Align((long)MaxRows * sizeof(float));
+    long ScaleBytes => AlignedBuffer.Align((long)_maxRows * sizeof(float));
 
-    public double Sample(int candidate)
-    {
-        _block = _blocks[candidate];
-        var started = Stopwatch.GetTimestamp();
-        _team.Run(this, (_chain.Tokens + _block - 1) / _block);
-        return Stopwatch.GetElapsedTime(started).TotalMicroseconds;
-    }
+    public double Sample(int candidate) => _samplers[candidate].Sample();
 
     public void Execute(int part, int thread)
     {
@@ -91,6 +84,12 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
         _team.Dispose();
         foreach (var linear in Linears) linear.Dispose();
         foreach (var buffer in (AlignedBuffer[])[_attended, _tokens, _norm, _scratch]) buffer.Dispose();
+    }
+
+    void Run(int block)
+    {
+        _block = block;
+        _team.Run(this, (_chain.Tokens + block - 1) / block);
     }
 
     void Apply(SyntheticLinear linear, float* x, int k, int m, float* output, Epilogue epilogue, byte* scratch)
