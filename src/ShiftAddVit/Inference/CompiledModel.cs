@@ -123,7 +123,7 @@ public sealed class CompiledModel : IDisposable
         ? linear
         : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
-    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned));
+    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned, Architecture.HeadSize));
 
     CompiledNorm Compile(LayerNorm norm) => new(
         Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);

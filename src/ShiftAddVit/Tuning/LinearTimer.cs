@@ -3,7 +3,7 @@ using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tuning;
 
-/// <summary>Times kernels on one shape: quantised rows to float outputs for integer kernels, floats to floats for the others.</summary>
+/// <summary>Times kernels on one shape, as the layer runs in a model: from quantised rows for integer kernels, from floats for the others.</summary>
 sealed unsafe class LinearTimer : ICandidateTimer
 {
     readonly SyntheticLinear[] _linears;
@@ -15,13 +15,14 @@ sealed unsafe class LinearTimer : ICandidateTimer
 
     public LinearTimer(KernelRegistry registry, LinearShape shape, IEnumerable<Kernel> kernels)
     {
-        _linears = [.. kernels.Select(kernel => new SyntheticLinear(shape, kernel, registry.Rows))];
+        _linears = [.. kernels.Select(kernel => new SyntheticLinear(shape, kernel, registry.Rows, registry.Attention))];
         // Floats for float kernels; for the others their bytes, which are as random.
         _input = SyntheticLinear.RandomFloats(shape.M * shape.K);
         _rowScales = SyntheticLinear.RandomFloats(shape.M);
         _output = new((long)shape.M * shape.N * sizeof(float));
         _scratch = new(_linears.Max(linear => linear.ScratchBytes));
-        _samplers = [.. _linears.Select(linear => new Sampler(() => Run(linear, shape.M)))];
+        _samplers = [.. _linears.Select(linear => new Sampler(
+            () => linear.Run(_input.Pointer, (float*)_rowScales.Pointer, shape.M, (float*)_output.Pointer, _scratch.Pointer)))];
     }
 
     public double Sample(int candidate) => _samplers[candidate].Sample();
@@ -30,11 +31,5 @@ sealed unsafe class LinearTimer : ICandidateTimer
     {
         foreach (var linear in _linears) linear.Dispose();
         foreach (var buffer in (AlignedBuffer[])[_input, _rowScales, _output, _scratch]) buffer.Dispose();
-    }
-
-    void Run(SyntheticLinear linear, int m)
-    {
-        if (linear.Kernel is FloatKernel) linear.Run((float*)_input.Pointer, m, (float*)_output.Pointer, _scratch.Pointer);
-        else linear.Run(_input.Pointer, (float*)_rowScales.Pointer, m, (float*)_output.Pointer, Epilogue.Store, _scratch.Pointer);
     }
 }

@@ -27,8 +27,8 @@ sealed unsafe class LinearTrial : ITrial
     {
         (_shape, Epilogue, _output) = (shape, epilogue, memory.Output);
         var layer = new LinearShape(Enum.Parse<WeightFormat>($"{kernel.Name.B}"), shape.M, shape.K, shape.N);
-        _linear = new(layer, kernel, registry.Rows);
-        _reference = new(layer with { M = 1 }, registry.ReferenceOf(kernel), ScalarRows);
+        _linear = new(layer, kernel, registry.Rows, registry.Attention);
+        _reference = new(layer with { M = 1 }, registry.ReferenceOf(kernel), ScalarRows, registry.Attention);
         _activations = memory.Activations(NumberType.U8, TrialData.RandomRows(NumberType.U8, shape.M, shape.K, seed: 1));
         (_rowScales, _before) = (SyntheticLinear.RandomFloats(shape.M), SyntheticLinear.RandomFloats(shape.M * shape.N));
         _headScales = new((long)shape.M * Heads * sizeof(float));

@@ -13,8 +13,9 @@ namespace ShiftAddVit.Tuning;
 /// <param name="Tokens">Rows of an image.</param>
 /// <param name="Width">C, channels of a row.</param>
 /// <param name="MlpWidth">Outputs of fc1.</param>
+/// <param name="HeadSize">D, channels of a head.</param>
 /// <param name="Threads">Threads that share the rows.</param>
-public readonly record struct RowChain(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int Threads)
+public readonly record struct RowChain(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int HeadSize, int Threads)
 {
     /// <summary>
     /// Rows at a time that kernels are chosen for: the weights are brought into their order once, for sessions of any row block, and how
@@ -46,7 +47,7 @@ public readonly record struct RowChain(WeightFormat Weights, int Tokens, int Wid
     {
         ArgumentNullException.ThrowIfNull(graph);
         var a = graph.Architecture;
-        return new(graph.Blocks[0].Mlp.Fc1.Weight.Format, a.Tokens, a.Width, a.MlpWidth, threads);
+        return new(graph.Blocks[0].Mlp.Fc1.Weight.Format, a.Tokens, a.Width, a.MlpWidth, a.HeadSize, threads);
     }
 
     static int CeilingOf(int dividend, int divisor) => (dividend + divisor - 1) / divisor;

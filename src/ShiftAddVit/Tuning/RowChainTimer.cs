@@ -33,10 +33,10 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
     public RowChainTimer(KernelRegistry registry, TunedChoices tuned, RowChain chain, ImmutableArray<int> blocks)
     {
         (_chain, _rows, _maxRows) = (chain, registry.Blocks, Math.Min(blocks.Max(), chain.Tokens));
-        _projection = Linear(chain.Width, chain.Width);
-        _fc1 = Linear(chain.Width, chain.MlpWidth);
-        _fc2 = Linear(chain.MlpWidth, chain.Width);
-        _qkv = Linear(chain.Width, 3 * chain.Width);
+        _projection = Linear(chain.Width, chain.Width, LinearOutput.Residual);
+        _fc1 = Linear(chain.Width, chain.MlpWidth, LinearOutput.Gelu);
+        _fc2 = Linear(chain.MlpWidth, chain.Width, LinearOutput.Residual);
+        _qkv = Linear(chain.Width, 3 * chain.Width, LinearOutput.Heads, chain.HeadSize);
         _attended = SyntheticLinear.RandomFloats(chain.Tokens * chain.Width);
         _tokens = SyntheticLinear.RandomFloats(chain.Tokens * chain.Width);
         _norm = SyntheticLinear.RandomFloats(2 * chain.Width);
@@ -45,10 +45,10 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
         _team = new(chain.Threads);
         _samplers = [.. blocks.Select(block => new Sampler(() => Run(block)))];
 
-        SyntheticLinear Linear(int k, int n)
+        SyntheticLinear Linear(int k, int n, LinearOutput output, int headSize = 0)
         {
-            var kernel = tuned.Kernel(registry, new(chain.Weights, RowChain.KernelRows, k, n));
-            return new(new(chain.Weights, _maxRows, k, n), kernel, registry.Rows);
+            var shape = new LinearShape(chain.Weights, RowChain.KernelRows, k, n, output, headSize);
+            return new(shape with { M = _maxRows }, tuned.Kernel(registry, shape), registry.Rows, registry.Attention);
         }
     }
 
@@ -73,10 +73,10 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
         var scratch = _scratch.Pointer + thread * _scratchBytes;
         var output = (float*)(scratch + NormedBytes);
         var tokens = (float*)_tokens.Pointer + (long)first * c;
-        Apply(_projection, (float*)_attended.Pointer + (long)first * c, c, count, tokens, Epilogue.AddResidual, scratch);
-        ApplyNormed(_fc1, tokens, count, output, Epilogue.TableGelu, scratch);
-        Apply(_fc2, output, _chain.MlpWidth, count, tokens, Epilogue.AddResidual, scratch);
-        ApplyNormed(_qkv, tokens, count, output, Epilogue.Store, scratch);
+        Apply(_projection, (float*)_attended.Pointer + (long)first * c, c, count, tokens, scratch);
+        ApplyNormed(_fc1, tokens, count, output, scratch);
+        Apply(_fc2, output, _chain.MlpWidth, count, tokens, scratch, measured: true);
+        ApplyNormed(_qkv, tokens, count, output, scratch);
     }
 
     public void Dispose()
@@ -92,21 +92,23 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
         _team.Run(this, (_chain.Tokens + block - 1) / block);
     }
 
-    void Apply(SyntheticLinear linear, float* x, int k, int m, float* output, Epilogue epilogue, byte* scratch)
+    /// <summary>Where the layer before measured the rows, its results still begin the kernel's scratch.</summary>
+    void Apply(SyntheticLinear linear, float* x, int k, int m, float* output, byte* scratch, bool measured = false)
     {
         var q = scratch + NormedBytes + OutputBytes;
         var scales = (float*)(q + QuantizedBytes);
-        _rows.Quantize(x, m, k, q, scales);
-        linear.Run(q, scales, m, output, epilogue, (byte*)scales + ScaleBytes);
+        var rest = (byte*)scales + ScaleBytes;
+        _rows.Quantize(x, m, k, q, scales, measured ? (float*)rest : null);
+        linear.Run(q, scales, m, output, rest);
     }
 
-    void ApplyNormed(SyntheticLinear linear, float* x, int m, float* output, Epilogue epilogue, byte* scratch)
+    void ApplyNormed(SyntheticLinear linear, float* x, int m, float* output, byte* scratch)
     {
         var q = scratch + NormedBytes + OutputBytes;
         var scales = (float*)(q + QuantizedBytes);
         var gamma = (float*)_norm.Pointer;
         var norm = new NormOperands { Length = _chain.Width, Gamma = gamma, Beta = gamma + _chain.Width, Epsilon = Epsilon };
         _rows.LayerNormQuantize(x, m, norm, (float*)scratch, q, scales);
-        linear.Run(q, scales, m, output, epilogue, (byte*)scales + ScaleBytes);
+        linear.Run(q, scales, m, output, (byte*)scales + ScaleBytes);
     }
 }

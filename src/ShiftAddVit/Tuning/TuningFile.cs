@@ -10,11 +10,12 @@ sealed record TuningFile(string Cpu, string Version, string Kernels, KernelEntry
 {
     public static TuningFile Of(TuningOrigin origin, TunedChoices choices) => new(
         origin.Cpu, origin.Version, origin.Kernels,
-        [.. choices.Kernels.Select(pair => new KernelEntry(pair.Key.Weights, pair.Key.M, pair.Key.K, pair.Key.N, $"{pair.Value}"))
-            .OrderBy(entry => (entry.Weights, entry.M, entry.K, entry.N))],
+        [.. choices.Kernels.Select(pair => new KernelEntry(
+            pair.Key.Weights, pair.Key.M, pair.Key.K, pair.Key.N, pair.Key.Output, pair.Key.HeadSize, $"{pair.Value}"))
+            .OrderBy(entry => (entry.Weights, entry.M, entry.K, entry.N, entry.Output, entry.HeadSize))],
         [.. choices.RowBlocks.Select(pair => new RowBlockEntry(
-            pair.Key.Weights, pair.Key.Tokens, pair.Key.Width, pair.Key.MlpWidth, pair.Key.Threads, pair.Value))
-            .OrderBy(entry => (entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.Threads))]);
+            pair.Key.Weights, pair.Key.Tokens, pair.Key.Width, pair.Key.MlpWidth, pair.Key.HeadSize, pair.Key.Threads, pair.Value))
+            .OrderBy(entry => (entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads))]);
 
     [JsonIgnore]
     public TuningOrigin Origin => new(Cpu, Version, Kernels);
@@ -24,20 +25,20 @@ sealed record TuningFile(string Cpu, string Version, string Kernels, KernelEntry
     {
         var kernels = ImmutableDictionary.CreateBuilder<LinearShape, KernelName>();
         foreach (var entry in Shapes)
-            if (KernelName.TryParse(entry.Kernel, out var name)) kernels[new(entry.Weights, entry.M, entry.K, entry.N)] = name;
+            if (KernelName.TryParse(entry.Kernel, out var name)) kernels[new(entry.Weights, entry.M, entry.K, entry.N, entry.Output, entry.HeadSize)] = name;
         var blocks = ImmutableDictionary.CreateBuilder<RowChain, int>();
         foreach (var entry in RowBlocks)
             if (entry.Rows is >= RowChain.LeastRows and <= RowChain.MostRows)
-                blocks[new(entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.Threads)] = entry.Rows;
+                blocks[new(entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads)] = entry.Rows;
         return new(kernels.ToImmutable(), blocks.ToImmutable());
     }
 }
 
 /// <summary>The kernel of a shape.</summary>
-readonly record struct KernelEntry(WeightFormat Weights, int M, int K, int N, string Kernel);
+readonly record struct KernelEntry(WeightFormat Weights, int M, int K, int N, LinearOutput Output, int HeadSize, string Kernel);
 
 /// <summary>The rows of a block.</summary>
-readonly record struct RowBlockEntry(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int Threads, int Rows);
+readonly record struct RowBlockEntry(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int HeadSize, int Threads, int Rows);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, WriteIndented = true,

@@ -41,7 +41,7 @@ public class TuneTests : CommandTests
         var rows = json.GetProperty("results").EnumerateArray().ToArray();
         Assert.All(rows, row => Assert.Equal("subject pick pick_us runner_up runner_up_us static static_us gain_percent", JsonNames.Of(row)));
         Assert.Equal(
-            ["S8 24x192x20", "F32 24x192x20", "P4 24x20x60", "P4 24x20x20", "P4 24x20x37", "P4 24x37x20", "F32 1x20x7",
+            ["S8 24x192x20", "F32 24x192x20", "P4 24x20x60 heads of 10", "P4 24x20x20 residual", "P4 24x20x37 gelu", "P4 24x37x20 residual", "F32 1x20x7",
                 "P4 10x20x37, 1 thread", "P4 10x20x37, 2 threads"],
             rows.Select(row => $"{row.GetProperty("subject")}"));
         Assert.All(rows, row => Assert.InRange(row.GetProperty("pick_us").GetDouble(), double.Epsilon, row.GetProperty("static_us").GetDouble()));

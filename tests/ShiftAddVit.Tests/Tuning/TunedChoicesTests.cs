@@ -67,7 +67,7 @@ public class TunedChoicesTests
     [InlineData(65536, 7, 99)]
     public void Threads_get_equal_blocks_unless_tuned(int tokens, int threads, int rows)
     {
-        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, threads);
+        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, 64, threads);
         Assert.Equal(rows, TunedChoices.None.RowBlock(chain));
         Assert.Contains(rows, chain.Candidates);
         Assert.Equal(chain.Candidates.Distinct(), chain.Candidates);

@@ -12,7 +12,7 @@ public class TunerTests
     static readonly int[] Threads = [3, 1];
 
     static readonly KernelRegistry Registry = new(KernelIsa.Vector512);
-    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 20, 60);
+    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 20, 60, LinearOutput.Heads, 10);
     static readonly string[] Kernels = [.. Registry.Usable(Shape).Select(kernel => $"{kernel.Name}")];
     static readonly VitGraph Graph = LinearPass.Apply(TinyModels.Create(), WeightFormat.P4).Graph;
 
@@ -37,7 +37,7 @@ public class TunerTests
         var decision = Fake((_, candidate) => candidate == 1 ? 5 : 10).DecideKernel(Shape);
         Assert.Equal((Kernels[1], Kernels[0], 2), (decision.Pick.Name, decision.Static, decision.GainOverStatic));
         Assert.Equal(10, decision.RunnerUp!.Value.Microseconds);
-        Assert.Equal("P4 24x20x60", decision.Subject);
+        Assert.Equal("P4 24x20x60 heads of 10", decision.Subject);
         Assert.Equal(Kernels.Order(), decision.Times.Select(time => time.Name).Order());
         Assert.True(Assert.Single(_timers).IsDisposed);
     }
@@ -71,8 +71,9 @@ public class TunerTests
         // Patch embedding in bytes and in floats, qkv, projection, fc1, fc2, head: two blocks of the same shapes.
         LinearShape[] shapes =
         [
-            new(WeightFormat.S8, 24, 192, 20), new(WeightFormat.F32, 24, 192, 20), new(WeightFormat.P4, 24, 20, 60), new(WeightFormat.P4, 24, 20, 20),
-            new(WeightFormat.P4, 24, 20, 37), new(WeightFormat.P4, 24, 37, 20), new(WeightFormat.F32, 1, 20, 7),
+            new(WeightFormat.S8, 24, 192, 20), new(WeightFormat.F32, 24, 192, 20), new(WeightFormat.P4, 24, 20, 60, LinearOutput.Heads, 10),
+            new(WeightFormat.P4, 24, 20, 20, LinearOutput.Residual), new(WeightFormat.P4, 24, 20, 37, LinearOutput.Gelu),
+            new(WeightFormat.P4, 24, 37, 20, LinearOutput.Residual), new(WeightFormat.F32, 1, 20, 7),
         ];
         Assert.Equal(shapes, ModelShapes.Of(Graph));
         Assert.Equal([.. shapes.Select(shape => $"{shape}"), "P4 10x20x37, 3 threads", "P4 10x20x37, 1 thread"], found.Decisions.Select(decision => decision.Subject));
@@ -81,7 +82,7 @@ public class TunerTests
         foreach (var shape in shapes)
             Assert.Equal(Registry.Usable(shape).ElementAt(shape.K == 37 ? 1 : 0).Name, found.Choices.Kernels[shape]);
         Assert.Equal(
-            Threads.Select(threads => KeyValuePair.Create(new RowChain(WeightFormat.P4, 10, 20, 37, threads), 48)).ToHashSet(),
+            Threads.Select(threads => KeyValuePair.Create(new RowChain(WeightFormat.P4, 10, 20, 37, 10, threads), 48)).ToHashSet(),
             found.Choices.RowBlocks.ToHashSet());
     }
 
@@ -107,7 +108,7 @@ public class TunerTests
     {
         var check = Fake((_, candidate) => candidate == 0 ? pick : 100).Check(Shape, TunedChoices.None, percent: 5);
         Assert.Equal((tooSlow, pick - 100), (check.IsTooSlow, Math.Round(check.SlowerPercent, 6)));
-        if (tooSlow) Assert.Equal($"P4 24x20x60: {Kernels[0]} is 6.0 % slower than {Kernels[1]}; allowed: 5 %", $"{check}");
+        if (tooSlow) Assert.Equal($"P4 24x20x60 heads of 10: {Kernels[0]} is 6.0 % slower than {Kernels[1]}; allowed: 5 %", $"{check}");
         // Timed anew, three times and beside the fastest only, where it seems too slow.
         Assert.Equal(tooSlow ? 4 : 1, _timers.Count);
         Assert.All(_timers.Skip(1), timer => Assert.Equal((true, 0), (timer.Samples(1) > 0, timer.Samples(2))));
@@ -133,6 +134,11 @@ public class TunerTests
     }
 
     public static TheoryData<WeightFormat> Formats => [.. Enum.GetValues<WeightFormat>()];
+
+    [Fact]
+    public void What_becomes_of_outputs_is_part_of_the_name() => Assert.Equal(
+        ["S8 1x2x3", "S8 1x2x3 residual", "S8 1x2x3 gelu", "S8 1x2x3 heads of 1"],
+        Enum.GetValues<LinearOutput>().Select(output => $"{new LinearShape(WeightFormat.S8, 1, 2, 3, output, 1)}"));
 
     /// <summary>The real timers: every kernel, every row block, blocks that end within an image, several threads.</summary>
     [Theory, MemberData(nameof(Formats))]

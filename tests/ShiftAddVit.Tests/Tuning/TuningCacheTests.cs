@@ -10,8 +10,8 @@ namespace ShiftAddVit.Tests.Tuning;
 public sealed class TuningCacheTests : IDisposable
 {
     static readonly KernelRegistry Registry = new(KernelIsa.Vector128);
-    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 192, 576);
-    static readonly RowChain Chain = new(WeightFormat.P4, 197, 192, 768, 2);
+    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 192, 576, LinearOutput.Heads, 64);
+    static readonly RowChain Chain = new(WeightFormat.P4, 197, 192, 768, 64, 2);
     static readonly KernelName Reference = Registry.Usable(Shape).Last().Name;
     static readonly TunedChoices Choices = new(
         ImmutableDictionary<LinearShape, KernelName>.Empty.Add(Shape, Reference), ImmutableDictionary<RowChain, int>.Empty.Add(Chain, 66));
@@ -85,7 +85,7 @@ public sealed class TuningCacheTests : IDisposable
     public void Writing_adds_to_what_is_there_and_the_newer_wins()
     {
         Written();
-        var (shape, chain) = (Shape with { M = 1 }, Chain with { Threads = 1 });
+        var (shape, chain) = (Shape with { Output = LinearOutput.Stored, HeadSize = 0 }, Chain with { Threads = 1 });
         var name = Registry.Linear(Shape).Name;
         var more = new TunedChoices(Choices.Kernels.SetItem(Shape, name).Add(shape, name), Choices.RowBlocks.Clear().Add(chain, 12));
         Cache.Write(Registry, more);
