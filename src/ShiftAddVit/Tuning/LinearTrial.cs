@@ -6,8 +6,7 @@ namespace ShiftAddVit.Tuning;
 /// <summary>A whole linear layer with an epilogue on random rows, ready to be called again and again. For one thread.</summary>
 sealed unsafe class LinearTrial : ITrial
 {
-    /// <summary>D of quantised heads, as in DeiT and ViT.</summary>
-    const int HeadSize = 64;
+    const int HeadSize = TunedChoices.HeadSize;
 
     /// <summary>Rows compared with the reference where there are more.</summary>
     const int SampledRows = 7;

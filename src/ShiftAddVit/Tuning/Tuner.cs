@@ -75,7 +75,7 @@ public sealed class Tuner
     /// Compares the kernel that runs a shape with the fastest. One that seems slower than allowed is timed anew beside the fastest, a few
     /// times, and found too slow only if it is each time: a busy machine makes no verdict.
     /// </summary>
-    /// <param name="shape">The shape.</param>
+    /// <param name="shape">The shape, of any M.</param>
     /// <param name="tuned">What is tuned; the registry's ranking says the rest.</param>
     /// <param name="percent">How much slower it may be.</param>
     /// <param name="cancellation">Looked at before each timed call.</param>
@@ -87,6 +87,14 @@ public sealed class Tuner
         for (var i = 0; i < Confirmations && check.IsTooSlow; i++)
             check = new(DecideKernel(shape, [pick, Named(shape, check.Decision.Times[0].Name)], pick, cancellation), percent);
         return check;
+    }
+
+    /// <summary>As above, of every layer of some extents: of each weight format those that are tuned, else those that there may be.</summary>
+    public IEnumerable<PickCheck> Check(MatrixShape shape, TunedChoices tuned, double percent, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(tuned);
+        return Enum.GetValues<WeightFormat>().SelectMany(weights => tuned.Layers(weights, shape))
+            .Select(layer => Check(layer, tuned, percent, cancellation));
     }
 
     TuningDecision DecideKernel(LinearShape shape, ImmutableArray<Kernel> kernels, Kernel standard, CancellationToken cancellation)

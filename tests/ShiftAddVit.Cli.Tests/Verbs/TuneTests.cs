@@ -70,16 +70,20 @@ public class TuneTests : CommandTests
     [Fact]
     public async Task A_pick_that_is_slower_than_the_fastest_fails_an_assertion_in_one_line()
     {
-        string[] check = ["kernels", "--shape", "24,192,192", "--assert", "100", "--json"];
+        string[] check = ["kernels", "--shape", "31,192,192", "--assert", "100", "--json"];
         (await RunCached(check)).Succeeded();
         Assert.SkipWhen(KernelRegistry.Default.Choose(Operation.MatShift, WeightFormat.P4).Name.Isa == KernelIsa.Reference, "no vectors here");
-        var shape = new LinearShape(WeightFormat.P4, 24, 192, 192);
+        // Tuned for blocks of rows, and run on any number of them.
+        var shape = new LinearShape(WeightFormat.P4, 24, 192, 192, LinearOutput.Residual);
         Assert.True(KernelName.TryParse("MatShift_U8P4I32_1x1_Reference", out var slow));
         new TuningCache(CacheFolder).Write(
             KernelRegistry.Default, TunedChoices.None with { Kernels = TunedChoices.None.Kernels.Add(shape, slow) });
         var result = await RunCached(check);
         Assert.Equal(CommandLine.BadInput, result.ExitCode);
-        Assert.Matches(@"^shiftadd: P4 24x192x192: MatShift_U8P4I32_1x1_Reference is [\d.]+ % slower than MatShift_\w+; allowed: 100 %\s*$", result.Error);
+        Assert.Matches(@"^shiftadd: P4 31x192x192 residual: MatShift_U8P4I32_1x1_Reference is [\d.]+ % slower than MatShift_\w+; allowed: 100 %\s*$", result.Error);
+        var lines = (await RunCached("kernels", "--shape", "31,192,192")).Succeeded().Lines;
+        Assert.Single(lines, line => line.TrimStart().StartsWith("*  MatShift_U8P4I32_1x1_Reference ", StringComparison.Ordinal));
+        Assert.Single(lines, line => line.Contains("P4 31x192x192 residual ", StringComparison.Ordinal) && line.Contains(" MatShift_U8P4I32_1x1_Reference ", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -97,6 +97,29 @@ public class TunedChoicesTests
     }
 
     [Fact]
+    public void A_kernel_is_tuned_for_blocks_of_any_number_of_rows_and_apart_for_one()
+    {
+        var shape = new LinearShape(WeightFormat.P4, RowChain.KernelRows, 20, 60);
+        var last = Registry.Usable(shape).Last();
+        foreach (var m in (int[])[2, 24, 197]) Assert.Same(last, Only(shape, last.Name).Kernel(Registry, shape with { M = m }));
+        Assert.Same(Registry.Linear(shape), Only(shape, last.Name).Kernel(Registry, shape with { M = 1 }));
+    }
+
+    [Fact]
+    public void The_layers_of_an_extent_are_the_tuned_ones_or_all_that_there_may_be()
+    {
+        var (tuned, m) = (new LinearShape(WeightFormat.P4, 24, 20, 192, LinearOutput.Gelu), new MatrixShape(7, 20, 192));
+        var choices = Only(tuned, Registry.Linear(tuned).Name);
+        Assert.Equal([tuned with { M = 7 }], choices.Layers(WeightFormat.P4, m));
+        Assert.Equal(
+            [LinearOutput.Stored, LinearOutput.Residual, LinearOutput.Gelu, LinearOutput.Heads],
+            choices.Layers(WeightFormat.S8, m).Select(layer => layer.Output));
+        Assert.Equal([LinearOutput.Stored], choices.Layers(WeightFormat.F32, m).Select(layer => layer.Output));
+        Assert.Equal([LinearOutput.Stored], choices.Layers(WeightFormat.P4, m with { M = 1 }).Select(layer => layer.Output));
+        Assert.DoesNotContain(LinearOutput.Heads, choices.Layers(WeightFormat.S8, m with { N = 64 }).Select(layer => layer.Output));
+    }
+
+    [Fact]
     public void A_forced_kernel_goes_before_a_tuned_one()
     {
         var shape = new LinearShape(WeightFormat.P4, 24, 20, 60);
