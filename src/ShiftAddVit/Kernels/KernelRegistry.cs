@@ -82,7 +82,7 @@ public sealed class KernelRegistry
     public KernelRegistry(KernelIsa cap, params ReadOnlySpan<string> forced)
     {
         _cap = cap;
-        IsRestricted = cap < Enum.GetValues<KernelIsa>()[^1] || forced.Length > 0;
+        IsRestricted = cap < Enum.GetValues<KernelIsa>()[^1] || forced.Length > 0 || !Knobs.GeneratedCode;
         Kernels = Create();
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
@@ -97,7 +97,7 @@ public sealed class KernelRegistry
     /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
     public static KernelRegistry Default => LazyDefault.Value;
 
-    /// <summary>Whether fewer kernels may run than this machine could.</summary>
+    /// <summary>Whether knobs leave out kernels that this machine could run.</summary>
     public bool IsRestricted { get; }
 
     /// <summary>Every row, best first.</summary>

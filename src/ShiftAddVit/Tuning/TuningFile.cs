@@ -6,10 +6,11 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Tuning;
 
 /// <summary>The cache file: where its numbers come from, and the choices.</summary>
-sealed record TuningFile(string Cpu, string Version, string Kernels, KernelEntry[] Shapes, RowBlockEntry[] RowBlocks)
+sealed record TuningFile(
+    string Cpu, string Version, string Kernels, string[] Missing, KernelEntry[] Shapes, RowBlockEntry[] RowBlocks)
 {
     public static TuningFile Of(TuningOrigin origin, TunedChoices choices) => new(
-        origin.Cpu, origin.Version, origin.Kernels,
+        origin.Cpu, origin.Version, origin.Kernels, [.. origin.Missing],
         [.. choices.Kernels.Select(pair => new KernelEntry(
             pair.Key.Weights, pair.Key.M, pair.Key.K, pair.Key.N, pair.Key.Output, pair.Key.HeadSize, $"{pair.Value}"))
             .OrderBy(entry => (entry.Weights, entry.M, entry.K, entry.N, entry.Output, entry.HeadSize))],
@@ -18,7 +19,7 @@ sealed record TuningFile(string Cpu, string Version, string Kernels, KernelEntry
             .OrderBy(entry => (entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads))]);
 
     [JsonIgnore]
-    public TuningOrigin Origin => new(Cpu, Version, Kernels);
+    public TuningOrigin Origin => new(Cpu, Version, Kernels, [.. Missing]);
 
     /// <summary>What it says, without what can not be: a name outside the grammar, a block out of bounds.</summary>
     public TunedChoices Choices()

@@ -102,15 +102,31 @@ public class TuneTests : CommandTests
         Assert.Equal(before, Files());
     }
 
-    [Fact]
-    public async Task What_is_best_of_some_kernels_is_not_kept()
+    [Theory]
+    [InlineData("SHIFTADD_MAX_ISA", "vector128", "Vector512")]
+    [InlineData("SHIFTADD_GENERATED_CODE", "off", "Avx")]
+    public async Task What_is_best_of_some_kernels_is_not_kept(string knob, string value, string without)
     {
-        using var process = ChildProcess.Start(
-            ["tune", Packed(), "--threads", "1"], (Variable, CacheFolder), ("SHIFTADD_MAX_ISA", "vector128"));
+        using var process = ChildProcess.Start(["tune", Packed(), "--threads", "1"], (Variable, CacheFolder), (knob, value));
         var lines = (await process.Finish()).Succeeded().Lines;
-        Assert.Equal("not kept: SHIFTADD_MAX_ISA or SHIFTADD_KERNEL leaves kernels out", lines[^1]);
-        Assert.All(lines[2..^1], line => Assert.DoesNotContain("Vector512", line));
+        Assert.Equal("not kept: SHIFTADD_MAX_ISA, SHIFTADD_KERNEL or SHIFTADD_GENERATED_CODE leaves kernels out", lines[^1]);
+        Assert.All(lines[2..^1], line => Assert.DoesNotContain(without, line));
         Assert.False(File.Exists(CacheFile));
+    }
+
+    /// <summary>The runtime's own switch: no knob of ours says that kernels are left out.</summary>
+    [Fact]
+    public async Task What_was_tuned_without_AVX_512_is_not_used_with_it()
+    {
+        Assert.SkipUnless(KernelRegistry.Default.Kernels.Any(kernel => kernel.Name.Isa == KernelIsa.Avx512 && kernel.Missing is null), "there is no AVX-512 here");
+        var model = Packed();
+        using var process = ChildProcess.Start(["tune", model, "--threads", "1"], (Variable, CacheFolder), ("DOTNET_EnableAVX512", "0"));
+        (await process.Finish()).Succeeded();
+        Assert.True(File.Exists(CacheFile));
+        Assert.Contains("Avx512", $"{(await RunCached("doctor", "--json")).Succeeded().Json.GetProperty("tuning")}");
+        Assert.Contains("made without 'M", (await RunCached("run", model, Image())).Succeeded().Error);
+        (await RunCached("tune", model, "--threads", "1")).Succeeded();
+        Assert.Equal("", (await RunCached("run", model, Image())).Succeeded().Error);
     }
 
     [Fact]
@@ -121,8 +137,8 @@ public class TuneTests : CommandTests
     }
 
     [Theory]
-    [InlineData("{\"cpu\": \"tru", "damaged")]
-    [InlineData("""{"cpu":"\u001b[2J","version":"1","kernels":"0","shapes":[],"row_blocks":[]}""", "made on '?[2J', this is")]
+    [InlineData("{\"cpu\": \"tru", "damaged, or in an earlier form;")]
+    [InlineData("""{"cpu":"\u001b[2J","version":"1","kernels":"0","missing":[],"shapes":[],"row_blocks":[]}""", "made on '?[2J', this is")]
     public async Task A_cache_that_can_not_be_used_is_one_line_of_warning(string text, string why)
     {
         var (model, image) = (Packed(), Image());

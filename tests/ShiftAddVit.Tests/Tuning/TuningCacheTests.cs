@@ -121,11 +121,11 @@ public sealed class TuningCacheTests : IDisposable
         { "nothing", "" },
         { "null", "null" },
         { "another kind", "[]" },
-        { "a null list", """{"cpu":"","version":"","kernels":"","shapes":null,"row_blocks":[]}""" },
-        { "a null entry", """{"cpu":"","version":"","kernels":"","shapes":[null],"row_blocks":[]}""" },
-        { "a missing member", """{"cpu":"","version":"","kernels":"","shapes":[]}""" },
-        { "an unknown member", """{"cpu":"","version":"","kernels":"","shapes":[],"row_blocks":[],"run":"rm"}""" },
-        { "a member twice", """{"cpu":"","cpu":"","version":"","kernels":"","shapes":[],"row_blocks":[]}""" },
+        { "a null list", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":null,"row_blocks":[]}""" },
+        { "a null entry", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[null],"row_blocks":[]}""" },
+        { "a missing member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[]}""" },
+        { "an unknown member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[],"run":"rm"}""" },
+        { "a member twice", """{"cpu":"","cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[]}""" },
         { "deep nesting", new string('[', 100_000) },
         { "zeros", new string('\0', 1000) },
     };
@@ -135,7 +135,7 @@ public sealed class TuningCacheTests : IDisposable
     {
         Assert.NotEmpty(what);
         Put(text);
-        IsPassedOver("damaged");
+        IsPassedOver("damaged, or in an earlier form;");
     }
 
     [Fact]
@@ -149,6 +149,18 @@ public sealed class TuningCacheTests : IDisposable
         IsPassedOver($"made by version '9");
         Put(text.Replace(here.Kernels, new('0', here.Kernels.Length), StringComparison.Ordinal));
         IsPassedOver("made for other kernels");
+    }
+
+    [Fact]
+    public void So_is_one_that_was_made_where_a_kernel_could_not_run_that_now_can()
+    {
+        var here = TuningOrigin.Of(Registry);
+        Assert.DoesNotContain($"{Reference}", here.Missing);
+        Assert.Equal($"made without '{Reference}', which can run now", (here with { Missing = [.. here.Missing, $"{Reference}"] }).Stale(here));
+        // The other way round: such a choice is passed over on its own.
+        Assert.Null(here.Stale(here with { Missing = [.. here.Missing, $"{Reference}"] }));
+        Put(Written().Replace("\"missing\": [", $"\"missing\": [\"{Reference}\"{(here.Missing.IsEmpty ? "" : ",")}", StringComparison.Ordinal));
+        IsPassedOver($"made without '{Reference}'");
     }
 
     [Fact]
