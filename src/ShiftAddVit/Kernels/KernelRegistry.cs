@@ -22,6 +22,8 @@ public sealed class KernelRegistry
     [
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4, PipelinedInputs: 1024)),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4), KernelSchedule.Straight),
+        .. DotProducts(
+            new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4, PipelinedInputs: 1024, Unroll: 8), KernelSchedule.Unroll8),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 12, Vectors: 2)),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 5, Vectors: 5)),
         .. DotProducts(new(VectorIsa.AvxVnni, ProductForm.DotProduct, Rows: 6, Vectors: 2)),

@@ -66,6 +66,11 @@ sealed unsafe class SyntheticLinear : IDisposable
             M = m, N = _shape.N, K = _shape.K, Activations = (float*)x, ActivationStride = _shape.K, Weights = (float*)_weights.Pointer,
             Output = output, OutputStride = _shape.N, Scratch = rest,
         });
+        else if (_shape.Output == LinearOutput.Sums) ((IntegerKernel)Kernel).Run(new IntegerOperands
+        {
+            M = m, N = _shape.N, K = _shape.K, Activations = x, ActivationStride = _shape.K, Weights = _weights.Pointer,
+            Output = (int*)output, OutputStride = _shape.N, Scratch = rest,
+        });
         else if (_shape.Output == LinearOutput.Heads) RunParts(x, scales, m, output, scratch, rest);
         else if (_shape.Output == LinearOutput.Gelu)
         {
@@ -83,7 +88,8 @@ sealed unsafe class SyntheticLinear : IDisposable
     /// <summary>Where the kernel cannot cut the layer in three, it stores all of it, and heads are quantised and values taken over from there.</summary>
     void RunParts(byte* q, float* scales, int m, float* output, byte* results, byte* scratch)
     {
-        var (c, bytes) = (Part, results + HeadScaleBytes);
+        var c = Part;
+        var bytes = results + HeadScaleBytes;
         var values = (float*)(bytes + HeadBytes);
         var heads = new HeadScales { HeadSize = _shape.HeadSize, Scales = (float*)results, Stride = m };
         var keyHeads = heads with { Scales = heads.Scales + m * (c / heads.HeadSize) };

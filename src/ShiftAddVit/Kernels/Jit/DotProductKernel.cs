@@ -1,5 +1,5 @@
+using System.Globalization;
 using Iced.Intel;
-
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -31,7 +31,8 @@ sealed unsafe class DotProductKernel : IntegerKernel
         ProductForm.DotProduct => "byte dot products (VPDPBUSD)",
         ProductForm.UnsignedPairs => "products of byte pairs (VPMADDUBSW)",
         _ => "products of byte pairs, signs moved to the weights (VPSIGNB, VPMADDUBSW)",
-    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "");
+    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "")
+        + string.Create(CultureInfo.InvariantCulture, $"; {tile.Unroll} groups of inputs a round");
 
     public DotProductTile Tile { get; }
 
