@@ -6,7 +6,7 @@ namespace ShiftAddVit.Kernels;
 /// <summary>What becomes of a layer's outputs in a model, where the kernel does that in the same call.</summary>
 public enum LinearOutput
 {
-    /// <summary>Scaled and stored: patch embedding and heads. For float weights whatever follows is no matter of the kernel.</summary>
+    /// <summary>Scaled and stored: patch embedding, heads, attention's second product. For float weights whatever follows is no matter of the kernel.</summary>
     Stored,
 
     /// <summary>Added to the residual stream: projection and fc2.</summary>
@@ -17,6 +17,9 @@ public enum LinearOutput
 
     /// <summary>Three parts: queries and keys, quantised head by head, and values: qkv.</summary>
     Heads,
+
+    /// <summary>Stored as int32 sums: attention's first product.</summary>
+    Sums,
 }
 
 /// <summary>A linear layer as kernels see it: M rows of K inputs at a time by weights [N,K] of a format.</summary>

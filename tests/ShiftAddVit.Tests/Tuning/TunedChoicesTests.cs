@@ -40,9 +40,8 @@ public class TunedChoicesTests
     {
         var graph = LinearPass.Apply(TinyModels.Create(Architecture), format).Graph;
         var expected = Logits(graph, TunedChoices.None, 1, out var untuned);
-        // The patch embedding runs in bytes where the blocks do.
-        var embedding = format == WeightFormat.F32 ? WeightFormat.F32 : WeightFormat.S8;
-        var used = ModelShapes.Of(graph).Where(shape => shape.K != Architecture.PatchInputs || shape.Weights == embedding).ToArray();
+        // Of floats a model whose blocks run in bytes has its head only.
+        var used = ModelShapes.Of(graph).Where(shape => format == WeightFormat.F32 || shape.Weights != WeightFormat.F32 || shape.M == 1).ToArray();
         var most = ModelShapes.Of(graph).Max(shape => Registry.Usable(shape).Count());
         for (var i = 0; i < most; i++)
         {
@@ -53,6 +52,9 @@ public class TunedChoicesTests
         }
         foreach (var rows in RowChain.Of(graph, threads: 2).Candidates)
             Assert.Equal(expected, Logits(graph, RowBlock(graph, threads: 2, rows), 2, out _));
+        var shape = AttentionShape.Of(Architecture, threads: 2);
+        foreach (var split in shape.Candidates)
+            Assert.Equal(expected, Logits(graph, TunedChoices.None with { Splits = TunedChoices.None.Splits.Add(shape, split) }, 2, out _));
     }
 
     [Theory]
@@ -73,12 +75,27 @@ public class TunedChoicesTests
         Assert.Equal(chain.Candidates.Distinct(), chain.Candidates);
     }
 
+    [Theory]
+    [InlineData(1, 1, 1, 1)]
+    [InlineData(3, 1, 197, 1)]
+    [InlineData(3, 2, 197, 2)]
+    [InlineData(24, 2, 197, 1)]
+    [InlineData(3, 64, 197, 9)]
+    [InlineData(3, 64, 1, 1)]
+    public void Heads_are_cut_where_threads_would_get_too_few(int heads, int threads, int queries, int pieces)
+    {
+        Assert.Equal(pieces, AttentionSplit.Static.Pieces(heads, threads, queries));
+        Assert.Contains(AttentionSplit.Static, new AttentionShape(queries, heads, 64, threads).Candidates);
+        Assert.All(new AttentionShape(queries, heads, 64, threads).Candidates, split => Assert.True(split.IsAllowed));
+    }
+
     [Fact]
     public void A_row_block_is_what_a_session_runs_with()
     {
         var graph = LinearPass.Apply(TinyModels.Create(Architecture), WeightFormat.P4).Graph;
         using var model = CompiledModel.Compile(graph, new() { Registry = Registry, Tuned = RowBlock(graph, threads: 2, 99) });
         Assert.Equal((37, 99), (model.RowBlock(threads: 1), model.RowBlock(threads: 2)));
+        Assert.Equal(AttentionSplit.Static, model.AttentionSplit(threads: 2));
     }
 
     [Fact]

@@ -13,8 +13,10 @@ public sealed class TuningCacheTests : IDisposable
     static readonly LinearShape Shape = new(WeightFormat.P4, 24, 192, 576, LinearOutput.Heads, 64);
     static readonly RowChain Chain = new(WeightFormat.P4, 197, 192, 768, 64, 2);
     static readonly KernelName Reference = Registry.Usable(Shape).Last().Name;
+    static readonly AttentionShape Attention = new(197, 3, 64, 2);
     static readonly TunedChoices Choices = new(
-        ImmutableDictionary<LinearShape, KernelName>.Empty.Add(Shape, Reference), ImmutableDictionary<RowChain, int>.Empty.Add(Chain, 66));
+        ImmutableDictionary<LinearShape, KernelName>.Empty.Add(Shape, Reference), ImmutableDictionary<RowChain, int>.Empty.Add(Chain, 66),
+        ImmutableDictionary<AttentionShape, AttentionSplit>.Empty.Add(Attention, new(48, 2)));
 
     readonly TemporaryFolder _folder = new();
 
@@ -54,6 +56,7 @@ public sealed class TuningCacheTests : IDisposable
     {
         Assert.Equal(expected.Kernels.ToHashSet(), actual.Kernels.ToHashSet());
         Assert.Equal(expected.RowBlocks.ToHashSet(), actual.RowBlocks.ToHashSet());
+        Assert.Equal(expected.Splits.ToHashSet(), actual.Splits.ToHashSet());
     }
 
     [Fact]
@@ -87,9 +90,9 @@ public sealed class TuningCacheTests : IDisposable
         Written();
         var (shape, chain) = (Shape with { Output = LinearOutput.Stored, HeadSize = 0 }, Chain with { Threads = 1 });
         var name = Registry.Linear(Shape).Name;
-        var more = new TunedChoices(Choices.Kernels.SetItem(Shape, name).Add(shape, name), Choices.RowBlocks.Clear().Add(chain, 12));
+        var more = new TunedChoices(Choices.Kernels.SetItem(Shape, name).Add(shape, name), Choices.RowBlocks.Clear().Add(chain, 12), Choices.Splits.SetItem(Attention, new(99, 1)));
         Cache.Write(Registry, more);
-        AssertSame(new(more.Kernels, Choices.RowBlocks.Add(chain, 12)), Read(out _));
+        AssertSame(more with { RowBlocks = Choices.RowBlocks.Add(chain, 12) }, Read(out _));
     }
 
     [Fact]
@@ -121,11 +124,11 @@ public sealed class TuningCacheTests : IDisposable
         { "nothing", "" },
         { "null", "null" },
         { "another kind", "[]" },
-        { "a null list", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":null,"row_blocks":[]}""" },
-        { "a null entry", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[null],"row_blocks":[]}""" },
+        { "a null list", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":null,"row_blocks":[],"splits":[]}""" },
+        { "a null entry", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[null],"row_blocks":[],"splits":[]}""" },
         { "a missing member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[]}""" },
-        { "an unknown member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[],"run":"rm"}""" },
-        { "a member twice", """{"cpu":"","cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[]}""" },
+        { "an unknown member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[],"splits":[],"run":"rm"}""" },
+        { "a member twice", """{"cpu":"","cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[],"splits":[]}""" },
         { "deep nesting", new string('[', 100_000) },
         { "zeros", new string('\0', 1000) },
     };
@@ -224,6 +227,11 @@ public sealed class TuningCacheTests : IDisposable
             Assert.Null(warning);
             Assert.Empty(choices.Kernels);
             Assert.Equal(Chain.StaticRows, choices.RowBlock(Chain));
+        }
+        foreach (var (right, wrong) in (ReadOnlySpan<(string, string)>)[("queries\": 48", "queries\": 199"), ("thread\": 2", "thread\": 0"), ("thread\": 2", "thread\": 17")])
+        {
+            Put(text.Replace(right, wrong, StringComparison.Ordinal));
+            Assert.Equal(AttentionSplit.Static, Read(out _).Split(Attention));
         }
     }
 

@@ -1,4 +1,5 @@
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference.Steps;
 
@@ -19,6 +20,9 @@ sealed unsafe class StepContext(CompiledModel model, SessionOptions options, Are
 
     /// <summary>Rows that a part of a <see cref="RowStep"/> takes.</summary>
     public int RowBlock { get; } = model.RowBlock(options.Threads);
+
+    /// <summary>How attention on bytes is cut.</summary>
+    public AttentionSplit AttentionSplit { get; } = model.AttentionSplit(options.Threads);
 
     /// <summary>B of the call under way.</summary>
     public int Batch { get; set; }
@@ -43,9 +47,6 @@ abstract class Step(StepContext context) : IParallelWork
     /// <summary>Rows that a part of another step takes: enough to reuse weights from cache, few enough to share out.</summary>
     public const int RowsPerPart = 24;
 
-    /// <summary>Parts of attention that a thread gets on average.</summary>
-    const int PartsPerThread = 4;
-
     protected StepContext Context { get; } = context;
 
     /// <summary>Parts of the call under way.</summary>
@@ -60,9 +61,8 @@ abstract class Step(StepContext context) : IParallelWork
     public virtual void Show(ActivationObserver observer) { }
 
     /// <summary>Pieces that the queries of one head are cut into, so that every thread gets several parts and uneven ones even out.</summary>
-    protected int PiecesOfHead(int queries) => Context.Options.Threads == 1
-        ? 1
-        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Context.Model.Architecture.Heads), 1, RowParts(queries));
+    protected int PiecesOfHead(AttentionSplit split, int queries) =>
+        split.Pieces(Context.Batch * Context.Model.Architecture.Heads, Context.Options.Threads, queries);
 
     /// <summary>Parts for a number of rows.</summary>
     protected static int RowParts(int rows) => (rows + RowsPerPart - 1) / RowsPerPart;
