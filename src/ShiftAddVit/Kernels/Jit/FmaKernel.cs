@@ -26,8 +26,9 @@ sealed unsafe class FmaKernel(Operation op, NumberType weights) : FloatKernel(
         var kind = Name.B == NumberType.F32 ? TileKind.Fma : TileKind.FakeShift;
         var functions = new TileFunctions(new(kind, Mr, FmaTileEmitter.MaxVectors, o.K), Lanes, o.M, o.N);
         var panelBytes = (nint)Packing.PanelBytes(o.K);
-        for (var m = 0; m < o.M; m += Mr)
-            for (var n = 0; n < o.N; n += Nr)
+        // A panel stays in a near cache while all rows pass by: with few inputs in the first, where rows of tiles would bring all panels each.
+        for (var n = 0; n < o.N; n += Nr)
+            for (var m = 0; m < o.M; m += Mr)
             {
                 var arguments = new TileArguments
                 {
