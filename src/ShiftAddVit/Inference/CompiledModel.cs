@@ -119,8 +119,8 @@ public sealed class CompiledModel : IDisposable
         return new(this, options);
     }
 
-    /// <summary>Rows of a block in a session of so many threads.</summary>
-    internal int RowBlock(int threads) => _tuned.RowBlock(_chain with { Threads = threads });
+    /// <summary>Rows of a block in a session of so many threads, for so many images, <see cref="RowChain.Many"/> at most.</summary>
+    internal int RowBlock(int threads, int images) => _tuned.RowBlock(_chain with { Threads = threads, Images = images });
 
     /// <summary>How attention on bytes is cut in a session of so many threads.</summary>
     internal AttentionSplit AttentionSplit(int threads) => _tuned.Split(AttentionShape.Of(Architecture, threads));

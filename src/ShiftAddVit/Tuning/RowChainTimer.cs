@@ -5,7 +5,7 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Tuning;
 
 /// <summary>
-/// Times a row chain over the rows of an image for several sizes of its blocks, on as many threads as it will run on: projection added to
+/// Times a row chain over the rows of its images for several sizes of its blocks, on as many threads as it will run on: projection added to
 /// the tokens, norm, fc1, gelu, fc2 added to the tokens, norm, qkv, each block from its first row to its last result on one thread.
 /// </summary>
 sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
@@ -17,7 +17,7 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
     readonly ThreadTeam _team;
     readonly SyntheticLinear _projection, _fc1, _fc2, _qkv;
 
-    /// <summary>[tokens, C] twice: what attention made, and the tokens.</summary>
+    /// <summary>[rows, C] twice: what attention made, and the tokens.</summary>
     readonly AlignedBuffer _attended, _tokens;
 
     /// <summary>gamma and beta, [C] each.</summary>
@@ -32,13 +32,13 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
 
     public RowChainTimer(KernelRegistry registry, TunedChoices tuned, RowChain chain, ImmutableArray<int> blocks)
     {
-        (_chain, _rows, _maxRows) = (chain, registry.Blocks, Math.Min(blocks.Max(), chain.Tokens));
+        (_chain, _rows, _maxRows) = (chain, registry.Blocks, Math.Min(blocks.Max(), chain.Rows));
         _projection = Linear(chain.Width, chain.Width, LinearOutput.Residual);
         _fc1 = Linear(chain.Width, chain.MlpWidth, LinearOutput.Gelu);
         _fc2 = Linear(chain.MlpWidth, chain.Width, LinearOutput.Residual);
         _qkv = Linear(chain.Width, 3 * chain.Width, LinearOutput.Heads, chain.HeadSize);
-        _attended = SyntheticLinear.RandomFloats(chain.Tokens * chain.Width);
-        _tokens = SyntheticLinear.RandomFloats(chain.Tokens * chain.Width);
+        _attended = SyntheticLinear.RandomFloats(chain.Rows * chain.Width);
+        _tokens = SyntheticLinear.RandomFloats(chain.Rows * chain.Width);
         _norm = SyntheticLinear.RandomFloats(2 * chain.Width);
         _scratchBytes = NormedBytes + OutputBytes + QuantizedBytes + ScaleBytes + Linears.Max(linear => linear.ScratchBytes);
         _scratch = new(_scratchBytes * chain.Threads);
@@ -69,14 +69,19 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
     public void Execute(int part, int thread)
     {
         var (first, c) = (part * _block, _chain.Width);
-        var count = Math.Min(_block, _chain.Tokens - first);
+        var count = Math.Min(_block, _chain.Rows - first);
         var scratch = _scratch.Pointer + thread * _scratchBytes;
         var output = (float*)(scratch + NormedBytes);
         var tokens = (float*)_tokens.Pointer + (long)first * c;
         Apply(_projection, (float*)_attended.Pointer + (long)first * c, c, count, tokens, scratch);
         ApplyNormed(_fc1, tokens, count, output, scratch);
         Apply(_fc2, output, _chain.MlpWidth, count, tokens, scratch, measured: true);
-        ApplyNormed(_qkv, tokens, count, output, scratch);
+        // Queries, keys and values go to their image.
+        for (int row = first, end = first + count, rows; row < end; row += rows)
+        {
+            rows = Math.Min(end - row, _chain.Tokens - row % _chain.Tokens);
+            ApplyNormed(_qkv, tokens + (nint)(row - first) * c, rows, output, scratch);
+        }
     }
 
     public void Dispose()
@@ -89,7 +94,7 @@ sealed unsafe class RowChainTimer : ICandidateTimer, IParallelWork
     void Run(int block)
     {
         _block = block;
-        _team.Run(this, (_chain.Tokens + block - 1) / block);
+        _team.Run(this, (_chain.Rows + block - 1) / block);
     }
 
     /// <summary>Where the layer before measured the rows, its results still begin the kernel's scratch.</summary>

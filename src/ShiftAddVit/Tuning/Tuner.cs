@@ -8,12 +8,15 @@ namespace ShiftAddVit.Tuning;
 
 /// <summary>
 /// Finds what is fastest on this machine: for each shape of a model a kernel, that is tile, unrolling and schedule, then with these kernels
-/// the rows of a block and the cut of attention for each number of threads. Times kernels and chains of them on random data, never a whole model.
+/// the rows of a block, for one image and for many, and the cut of attention for each number of threads. Times kernels and chains of them on random data, never a whole model.
 /// </summary>
 public sealed class Tuner
 {
     /// <summary>How often a kernel that seems too slow is timed anew.</summary>
     const int Confirmations = 3;
+
+    /// <summary>Images of a call that rows of a block are chosen for.</summary>
+    static readonly int[] Batches = [1, RowChain.Many];
 
     readonly KernelRegistry _registry;
     readonly TimeSpan _duration;
@@ -41,7 +44,7 @@ public sealed class Tuner
 
     /// <summary>How many choices a model asks for on so many numbers of threads.</summary>
     public static int Choices(VitGraph graph, int threadCounts) =>
-        ModelShapes.Of(graph).Count + ((HasChain(graph) ? 1 : 0) + (ModelShapes.RunsInBytes(graph) ? 1 : 0)) * threadCounts;
+        ModelShapes.Of(graph).Count + ((HasChain(graph) ? Batches.Length : 0) + (ModelShapes.RunsInBytes(graph) ? 1 : 0)) * threadCounts;
 
     /// <summary>Makes every choice of a model.</summary>
     /// <param name="graph">The model; only its shapes and formats matter.</param>
@@ -59,7 +62,7 @@ public sealed class Tuner
             Add(DecideKernel(shape, [.. _registry.Usable(shape)], _registry.Linear(shape), cancellation, out var kernel));
             choices = choices with { Kernels = choices.Kernels.Add(shape, kernel.Name) };
         }
-        foreach (var chain in HasChain(graph) ? threads.Select(count => RowChain.Of(graph, count)) : [])
+        foreach (var chain in HasChain(graph) ? threads.SelectMany(count => Batches.Select(images => RowChain.Of(graph, count, images))) : [])
         {
             using var timer = _chainTimer(choices, chain);
             Add(Decide($"{chain}", chain.StaticRows, chain.Candidates, Describe, timer, cancellation, out var rows));

@@ -15,8 +15,8 @@ sealed record TuningFile(
             pair.Key.Weights, pair.Key.M, pair.Key.K, pair.Key.N, pair.Key.Output, pair.Key.HeadSize, $"{pair.Value}"))
             .OrderBy(entry => (entry.Weights, entry.M, entry.K, entry.N, entry.Output, entry.HeadSize))],
         [.. choices.RowBlocks.Select(pair => new RowBlockEntry(
-            pair.Key.Weights, pair.Key.Tokens, pair.Key.Width, pair.Key.MlpWidth, pair.Key.HeadSize, pair.Key.Threads, pair.Value))
-            .OrderBy(entry => (entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads))],
+            pair.Key.Weights, pair.Key.Tokens, pair.Key.Width, pair.Key.MlpWidth, pair.Key.HeadSize, pair.Key.Threads, pair.Key.Images, pair.Value))
+            .OrderBy(entry => (entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads, entry.Images))],
         [.. choices.Splits.Select(pair => new SplitEntry(
             pair.Key.Tokens, pair.Key.Heads, pair.Key.HeadSize, pair.Key.Threads, pair.Value.Queries, pair.Value.PartsPerThread))
             .OrderBy(entry => (entry.Tokens, entry.Heads, entry.HeadSize, entry.Threads))]);
@@ -33,7 +33,7 @@ sealed record TuningFile(
         var blocks = ImmutableDictionary.CreateBuilder<RowChain, int>();
         foreach (var entry in RowBlocks)
             if (entry.Rows is >= RowChain.LeastRows and <= RowChain.MostRows)
-                blocks[new(entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads)] = entry.Rows;
+                blocks[new(entry.Weights, entry.Tokens, entry.Width, entry.MlpWidth, entry.HeadSize, entry.Threads, entry.Images)] = entry.Rows;
         var splits = ImmutableDictionary.CreateBuilder<AttentionShape, AttentionSplit>();
         foreach (var entry in Splits)
             if (new AttentionSplit(entry.Queries, entry.PartsPerThread) is { IsAllowed: true } split)
@@ -46,7 +46,7 @@ sealed record TuningFile(
 readonly record struct KernelEntry(WeightFormat Weights, int M, int K, int N, LinearOutput Output, int HeadSize, string Kernel);
 
 /// <summary>The rows of a block.</summary>
-readonly record struct RowBlockEntry(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int HeadSize, int Threads, int Rows);
+readonly record struct RowBlockEntry(WeightFormat Weights, int Tokens, int Width, int MlpWidth, int HeadSize, int Threads, int Images, int Rows);
 
 /// <summary>How attention is cut.</summary>
 readonly record struct SplitEntry(int Tokens, int Heads, int HeadSize, int Threads, int Queries, int PartsPerThread);

@@ -42,7 +42,9 @@ public class TuneTests : CommandTests
         Assert.All(rows, row => Assert.Equal("subject pick pick_us runner_up runner_up_us static static_us gain_percent", JsonNames.Of(row)));
         Assert.Equal(
             ["S8 24x192x20", "F32 24x192x20", "P4 24x20x60 heads of 10", "P4 24x20x20 residual", "P4 24x20x37 gelu", "P4 24x37x20 residual", "F32 1x20x7",
-                "S8 24x10x10 sums", "S8 24x12x10", "F32 24x10x10", "P4 10x20x37, 1 thread", "P4 10x20x37, 2 threads",
+                "S8 24x10x10 sums", "S8 24x12x10", "F32 24x10x10",
+                "P4 10x20x37, 1 thread, 1 image", "P4 10x20x37, 1 thread, 8 images",
+                "P4 10x20x37, 2 threads, 1 image", "P4 10x20x37, 2 threads, 8 images",
                 "attention of 10 tokens, 2x10, 1 thread", "attention of 10 tokens, 2x10, 2 threads"],
             rows.Select(row => $"{row.GetProperty("subject")}"));
         Assert.All(rows, row => Assert.InRange(row.GetProperty("pick_us").GetDouble(), double.Epsilon, row.GetProperty("static_us").GetDouble()));
@@ -52,7 +54,7 @@ public class TuneTests : CommandTests
         Assert.Equal(
             rows.Take(10).Select(row => $"{row.GetProperty("pick")}").Order(),
             kept.GetProperty("shapes").EnumerateArray().Select(entry => $"{entry.GetProperty("kernel")}").Order());
-        Assert.Equal($"10 kernels, 2 row blocks and 2 splits of attention in {CacheFile}",
+        Assert.Equal($"10 kernels, 4 row blocks and 2 splits of attention in {CacheFile}",
             $"{(await RunCached("doctor", "--json")).Succeeded().Json.GetProperty("tuning")}");
         var image = Image();
         Assert.Equal((await Run("run", model, image)).Succeeded().Output, (await RunCached("run", model, image)).Succeeded().Output);
@@ -96,7 +98,8 @@ public class TuneTests : CommandTests
         var json = (await Run("tune", model, "--json")).Succeeded().Json;
         Assert.Equal(JsonValueKind.Null, json.GetProperty("cache").ValueKind);
         // Unless told otherwise for one thread and for as many as commands use.
-        var chains = new[] { 1, Knobs.Threads }.Distinct().Select(threads => $"P4 10x20x37, {threads} thread{(threads == 1 ? "" : "s")}");
+        var chains = new[] { 1, Knobs.Threads }.Distinct().SelectMany(threads => (string[])["1 image", "8 images"], (threads, images) =>
+            $"P4 10x20x37, {threads} thread{(threads == 1 ? "" : "s")}, {images}");
         var subjects = json.GetProperty("results").EnumerateArray().Select(row => $"{row.GetProperty("subject")}");
         Assert.Equal(chains, subjects.Where(subject => subject.StartsWith("P4 10x20x37, ", StringComparison.Ordinal)));
         Assert.Equal("nothing is kept (SHIFTADD_CACHE)", $"{(await Run("doctor", "--json")).Succeeded().Json.GetProperty("tuning")}");

@@ -20,8 +20,8 @@ public class TunedChoicesTests
     static TunedChoices Kernels(VitGraph graph, Func<LinearShape, KernelName> kernel) =>
         TunedChoices.None with { Kernels = ModelShapes.Of(graph).ToImmutableDictionary(shape => shape, kernel) };
 
-    static TunedChoices RowBlock(VitGraph graph, int threads, int rows) =>
-        TunedChoices.None with { RowBlocks = ImmutableDictionary<RowChain, int>.Empty.Add(RowChain.Of(graph, threads), rows) };
+    static TunedChoices RowBlock(VitGraph graph, int threads, int rows, int images = 1) =>
+        TunedChoices.None with { RowBlocks = ImmutableDictionary<RowChain, int>.Empty.Add(RowChain.Of(graph, threads, images), rows) };
 
     static TunedChoices Only(LinearShape shape, KernelName name) =>
         TunedChoices.None with { Kernels = ImmutableDictionary<LinearShape, KernelName>.Empty.Add(shape, name) };
@@ -50,26 +50,31 @@ public class TunedChoicesTests
             Assert.Equal(used.Select(shape => $"{Kernel(shape)}").Order().Distinct(), tuned.Order());
             if (i == most - 1) Assert.NotEqual(untuned, tuned);
         }
-        foreach (var rows in RowChain.Of(graph, threads: 2).Candidates)
-            Assert.Equal(expected, Logits(graph, RowBlock(graph, threads: 2, rows), 2, out _));
+        foreach (var rows in RowChain.Of(graph, threads: 2, Batch).Candidates)
+            Assert.Equal(expected, Logits(graph, RowBlock(graph, threads: 2, rows, Batch), 2, out _));
         var shape = AttentionShape.Of(Architecture, threads: 2);
         foreach (var split in shape.Candidates)
             Assert.Equal(expected, Logits(graph, TunedChoices.None with { Splits = TunedChoices.None.Splits.Add(shape, split) }, 2, out _));
     }
 
     [Theory]
-    [InlineData(197, 1, 99)]
-    [InlineData(197, 2, 99)]
-    [InlineData(197, 3, 66)]
-    [InlineData(197, 4, 50)]
-    [InlineData(197, 1024, 12)]
-    [InlineData(577, 1, 97)]
-    [InlineData(577, 2, 97)]
-    [InlineData(10, 1, 12)]
-    [InlineData(65536, 7, 99)]
-    public void Threads_get_equal_blocks_unless_tuned(int tokens, int threads, int rows)
+    [InlineData(197, 1, 1, 99)]
+    [InlineData(197, 2, 1, 99)]
+    [InlineData(197, 3, 1, 66)]
+    [InlineData(197, 4, 1, 50)]
+    [InlineData(197, 4, 2, 99)]
+    [InlineData(197, 8, 1, 25)]
+    [InlineData(197, 8, 2, 50)]
+    [InlineData(197, 8, 8, 99)]
+    [InlineData(197, 1024, 1, 12)]
+    [InlineData(577, 1, 1, 97)]
+    [InlineData(577, 2, 1, 97)]
+    [InlineData(10, 1, 1, 12)]
+    [InlineData(10, 1, 8, 80)]
+    [InlineData(65536, 7, 1, 99)]
+    public void Threads_get_equal_blocks_unless_tuned(int tokens, int threads, int images, int rows)
     {
-        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, 64, threads);
+        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, 64, threads, images);
         Assert.Equal(rows, TunedChoices.None.RowBlock(chain));
         Assert.Contains(rows, chain.Candidates);
         Assert.Equal(chain.Candidates.Distinct(), chain.Candidates);
@@ -94,7 +99,7 @@ public class TunedChoicesTests
     {
         var graph = LinearPass.Apply(TinyModels.Create(Architecture), WeightFormat.P4).Graph;
         using var model = CompiledModel.Compile(graph, new() { Registry = Registry, Tuned = RowBlock(graph, threads: 2, 99) });
-        Assert.Equal((37, 99), (model.RowBlock(threads: 1), model.RowBlock(threads: 2)));
+        Assert.Equal((37, 99, 74), (model.RowBlock(threads: 1, 1), model.RowBlock(threads: 2, 1), model.RowBlock(threads: 2, 4)));
         Assert.Equal(AttentionSplit.Static, model.AttentionSplit(threads: 2));
     }
 

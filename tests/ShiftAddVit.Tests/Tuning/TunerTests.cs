@@ -77,14 +77,16 @@ public class TunerTests
             new(WeightFormat.S8, 24, 10, 10, LinearOutput.Sums), new(WeightFormat.S8, 24, 12, 10), new(WeightFormat.F32, 24, 10, 10),
         ];
         Assert.Equal(shapes, ModelShapes.Of(Graph));
-        Assert.Equal([.. shapes.Select(shape => $"{shape}"), "P4 10x20x37, 3 threads", "P4 10x20x37, 1 thread",
+        Assert.Equal([.. shapes.Select(shape => $"{shape}"), "P4 10x20x37, 3 threads, 1 image", "P4 10x20x37, 3 threads, 8 images",
+            "P4 10x20x37, 1 thread, 1 image", "P4 10x20x37, 1 thread, 8 images",
             "attention of 10 tokens, 2x10, 3 threads", "attention of 10 tokens, 2x10, 1 thread"], found.Decisions.Select(decision => decision.Subject));
         Assert.Equal(Enumerable.Range(1, Tuner.Choices(Graph, Threads.Length)), reported);
         Assert.Equal(shapes.ToHashSet(), found.Choices.Kernels.Keys.ToHashSet());
         foreach (var shape in shapes)
             Assert.Equal(Registry.Usable(shape).ElementAt(shape.K == 37 ? 1 : 0).Name, found.Choices.Kernels[shape]);
         Assert.Equal(
-            Threads.Select(threads => KeyValuePair.Create(new RowChain(WeightFormat.P4, 10, 20, 37, 10, threads), 48)).ToHashSet(),
+            (from threads in Threads from images in (int[])[1, RowChain.Many]
+             select KeyValuePair.Create(new RowChain(WeightFormat.P4, 10, 20, 37, 10, threads, images), 48)).ToHashSet(),
             found.Choices.RowBlocks.ToHashSet());
         Assert.Equal(
             Threads.Select(threads => new AttentionShape(10, 2, 10, threads))

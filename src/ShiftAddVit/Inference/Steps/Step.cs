@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Tuning;
 
@@ -12,14 +13,21 @@ sealed unsafe class StepContext(CompiledModel model, SessionOptions options, Are
     Region _scratch;
     long _scratchBytes;
 
+    /// <summary>For one image, for two, and so on.</summary>
+    readonly ImmutableArray<int> _rowBlocks =
+        [.. Enumerable.Range(1, Math.Min(options.MaxBatch, RowChain.Many)).Select(images => model.RowBlock(options.Threads, images))];
+
     public CompiledModel Model { get; } = model;
 
     public SessionOptions Options { get; } = options;
 
     public Arena Arena { get; } = arena;
 
-    /// <summary>Rows that a part of a <see cref="RowStep"/> takes.</summary>
-    public int RowBlock { get; } = model.RowBlock(options.Threads);
+    /// <summary>Rows that a part of a <see cref="RowStep"/> takes in the call under way.</summary>
+    public int RowBlock => _rowBlocks[Math.Min(Batch, RowChain.Many) - 1];
+
+    /// <summary>The most that it takes in any call.</summary>
+    public int MaxRowBlock => _rowBlocks.Max();
 
     /// <summary>How attention on bytes is cut.</summary>
     public AttentionSplit AttentionSplit { get; } = model.AttentionSplit(options.Threads);
