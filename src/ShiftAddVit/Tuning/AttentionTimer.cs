@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Packing;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tuning;
