@@ -85,7 +85,7 @@ public class TuneTests : CommandTests
         Assert.Equal(CommandLine.BadInput, result.ExitCode);
         Assert.Matches(@"^shiftadd: P4 31x192x192 residual: MatShift_U8P4I32_1x1_Reference is [\d.]+ % slower than MatShift_\w+; allowed: 100 %\s*$", result.Error);
         var lines = (await RunCached("kernels", "--shape", "31,192,192")).Succeeded().Lines;
-        Assert.Single(lines, line => line.TrimStart().StartsWith("*  MatShift_U8P4I32_1x1_Reference ", StringComparison.Ordinal));
+        Assert.Single(lines, line => line.TrimStart(' ', '*').StartsWith("MatShift_U8P4I32_1x1_Reference ", StringComparison.Ordinal) && line.Contains('*'));
         Assert.Single(lines, line => line.Contains("P4 31x192x192 residual ", StringComparison.Ordinal) && line.Contains(" MatShift_U8P4I32_1x1_Reference ", StringComparison.Ordinal));
     }
 
@@ -128,9 +128,9 @@ public class TuneTests : CommandTests
         (await process.Finish()).Succeeded();
         Assert.True(File.Exists(CacheFile));
         Assert.Contains("Avx512", $"{(await RunCached("doctor", "--json")).Succeeded().Json.GetProperty("tuning")}");
-        Assert.Contains("made without 'M", (await RunCached("run", model, Image())).Succeeded().Error);
+        Assert.Contains("made without 'M", (await RunCached("run", model, Image())).Error);
         (await RunCached("tune", model, "--threads", "1")).Succeeded();
-        Assert.Equal("", (await RunCached("run", model, Image())).Succeeded().Error);
+        (await RunCached("run", model, Image())).Succeeded();
     }
 
     [Fact]

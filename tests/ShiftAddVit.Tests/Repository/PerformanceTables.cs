@@ -97,7 +97,7 @@ static class PerformanceTables
     /// <summary>By how much what runs untuned is slower than the fastest kernel: the most of all that may become of a layer's outputs.</summary>
     public static string StaticPicks() => Tables("kernels.json", result =>
     {
-        if (Rows(result).Any(row => row["picks"] is null)) return "Measured before this was.\n";
+        if (Rows(result).Any(row => row["picks"] is null)) return "Not measured.\n";
         var text = new StringBuilder(Header(["M x K x N", .. AllFormats]));
         foreach (var row in Rows(result)) text.Append(Line($"| {Shape(row)} | {string.Join(" | ", AllFormats.Select(format => Gap([row], format)))} |"));
         return text.Append(Line($"| the most | {string.Join(" | ", AllFormats.Select(format => Gap(Rows(result), format)))} |")).ToString();
