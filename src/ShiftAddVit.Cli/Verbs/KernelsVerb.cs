@@ -3,7 +3,6 @@ using System.CommandLine;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Tensors;
 using ShiftAddVit.Tuning;
 using Spectre.Console;
 
