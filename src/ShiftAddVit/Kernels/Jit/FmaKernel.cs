@@ -27,16 +27,16 @@ sealed unsafe class FmaKernel(Operation op, NumberType weights) : FloatKernel(
         var functions = new TileFunctions(new(kind, Mr, FmaTileEmitter.MaxVectors, o.K), Lanes, o.M, o.N);
         var panelBytes = (nint)Packing.PanelBytes(o.K);
         // A panel stays in a near cache while all rows pass by: with few inputs in the first, where rows of tiles would bring all panels each.
-        for (var n = 0; n < o.N; n += Nr)
+        var arguments = new TileArguments
+        {
+            ActivationStride = o.ActivationStride * sizeof(float), OutputStride = o.OutputStride * sizeof(float), Panel = (byte*)o.Weights,
+        };
+        for (var n = 0; n < o.N; n += Nr, arguments.Panel += panelBytes)
             for (var m = 0; m < o.M; m += Mr)
             {
-                var arguments = new TileArguments
-                {
-                    Activations = (byte*)(o.Activations + m * o.ActivationStride), ActivationStride = o.ActivationStride * sizeof(float),
-                    Panel = (byte*)o.Weights + n / Nr * panelBytes,
-                    Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(float),
-                };
-                functions.Run(arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
+                arguments.Activations = (byte*)(o.Activations + m * o.ActivationStride);
+                arguments.Output = (byte*)(o.Output + m * o.OutputStride + n);
+                functions.Run(ref arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
             }
     }
 }
