@@ -26,11 +26,11 @@ sealed unsafe class FmaKernel(Operation op, NumberType weights) : FloatKernel(
         var kind = Name.B == NumberType.F32 ? TileKind.Fma : TileKind.FakeShift;
         var functions = new TileFunctions(new(kind, Mr, FmaTileEmitter.MaxVectors, o.K), Lanes, o.M, o.N);
         var panelBytes = (nint)Packing.PanelBytes(o.K);
-        // A panel stays in a near cache while all rows pass by: with few inputs in the first, where rows of tiles would bring all panels each.
         var arguments = new TileArguments
         {
             ActivationStride = o.ActivationStride * sizeof(float), OutputStride = o.OutputStride * sizeof(float), Panel = (byte*)o.Weights,
         };
+        // A panel stays in a near cache while all rows pass by, with few inputs in the first; the other way round each tile would bring all panels.
         for (var n = 0; n < o.N; n += Nr, arguments.Panel += panelBytes)
             for (var m = 0; m < o.M; m += Mr)
             {
