@@ -73,7 +73,11 @@ sealed record KernelsResult(KernelShapeResult[] Shapes);
 
 /// <summary>Rates are in billions of multiply-adds a second; the rate of stores is that of a kernel that only stores its int32 outputs.</summary>
 sealed record KernelShapeResult(
-    int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, double Stores, KernelTimingRow[] Kernels, EpilogueTimingRow[] Epilogues);
+    int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, double Stores, KernelTimingRow[] Kernels, EpilogueTimingRow[] Epilogues,
+    PickRow[] Picks);
+
+/// <summary>What runs a layer, tuned or not, beside the fastest kernel that could.</summary>
+sealed record PickRow(string Layer, string Kernel, double Us, string Fastest, double FastestUs, double SlowerPercent);
 
 sealed record EpilogueTimingRow(
     string Name, double MinMs, double MedianMs, double GigaOperationsPerSecond, double? ShareOfPeak, bool Correct);

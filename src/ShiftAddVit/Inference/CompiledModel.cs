@@ -24,7 +24,7 @@ public sealed class CompiledModel : IDisposable
         string? warning = null;
         (_tuned, _chain) = (options.Tuned ?? TuningCache.Default.Read(registry, out warning), RowChain.Of(graph, threads: 1));
         Warnings = warning is null ? [] : [warning];
-        Exact = options.Exact || !graph.Linears().Any(linear => linear is { Role: not (LinearRole.PatchEmbedding or LinearRole.Head), Weight: QuantizedWeight });
+        Exact = options.Exact || !ModelShapes.RunsInBytes(graph);
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
         Embedding = Compile(Exact ? graph.Embedding.Projection : InBytes(graph.Embedding.Projection));
@@ -34,6 +34,9 @@ public sealed class CompiledModel : IDisposable
         Blocks = [.. graph.Blocks.Select(block => new CompiledBlock(
             Compile(block.Norm1), Compile(block.Attention.Qkv), Compile(block.Attention.Projection),
             Compile(block.Norm2), Compile(block.Mlp.Fc1), Compile(block.Mlp.Fc2)))];
+        var (a, attention) = (graph.Architecture, Exact ? WeightFormat.F32 : WeightFormat.S8);
+        ScoreKernel = _tuned.Kernel(registry, ModelShapes.Scores(attention, a.Tokens, a.HeadSize));
+        ValueKernel = _tuned.Kernel(registry, ModelShapes.Values(attention, a.Tokens, a.HeadSize));
         Norm = Compile(graph.Norm);
         Head = Compile(graph.Head);
         DistillationHead = graph.DistillationHead is { } head ? Compile(head) : null;
@@ -51,7 +54,8 @@ public sealed class CompiledModel : IDisposable
     public ImmutableArray<string> ClassNames { get; }
 
     /// <summary>Names of the kernels in use, each once.</summary>
-    public IEnumerable<string> KernelNames => _memory.OfType<CompiledLinear>().Select(linear => linear.KernelName).Distinct();
+    public IEnumerable<string> KernelNames =>
+        _memory.OfType<CompiledLinear>().Select(linear => linear.KernelName).Append($"{ScoreKernel.Name}").Append($"{ValueKernel.Name}").Distinct();
 
     /// <summary>Whether attention, GELU and the patch embedding run in float32 (<see cref="CompileOptions.Exact"/>).</summary>
     public bool Exact { get; }
@@ -72,6 +76,12 @@ public sealed class CompiledModel : IDisposable
     internal AlignedBuffer Positions { get; }
 
     internal ImmutableArray<CompiledBlock> Blocks { get; }
+
+    /// <summary>What multiplies queries by keys.</summary>
+    internal Kernel ScoreKernel { get; }
+
+    /// <summary>What multiplies probabilities by values.</summary>
+    internal Kernel ValueKernel { get; }
 
     internal CompiledNorm Norm { get; }
 
@@ -109,8 +119,11 @@ public sealed class CompiledModel : IDisposable
         return new(this, options);
     }
 
-    /// <summary>Rows of a block in a session of so many threads.</summary>
-    internal int RowBlock(int threads) => _tuned.RowBlock(_chain with { Threads = threads });
+    /// <summary>Rows of a block in a session of so many threads, for so many images, <see cref="RowChain.Many"/> at most.</summary>
+    internal int RowBlock(int threads, int images) => _tuned.RowBlock(_chain with { Threads = threads, Images = images });
+
+    /// <summary>How attention on bytes is cut in a session of so many threads.</summary>
+    internal AttentionSplit AttentionSplit(int threads) => _tuned.Split(AttentionShape.Of(Architecture, threads));
 
     /// <summary>
     /// Frees the weights. Dispose of every session first: one that is running would read freed memory, which is not checked; one that
@@ -123,7 +136,7 @@ public sealed class CompiledModel : IDisposable
         ? linear
         : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
-    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned));
+    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned, Architecture.HeadSize));
 
     CompiledNorm Compile(LayerNorm norm) => new(
         Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);

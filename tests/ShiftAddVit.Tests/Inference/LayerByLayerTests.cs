@@ -4,6 +4,7 @@ using ShiftAddVit.Kernels.Reference;
 using ShiftAddVit.Models;
 using ShiftAddVit.Reparameterization;
 using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Tests.Inference;
 
@@ -166,7 +167,7 @@ public class LayerByLayerTests
                 var expected = Bits(layer, x);
                 foreach (var isa in Enum.GetValues<KernelIsa>())
                 {
-                    using var compiled = new CompiledLinear(layer, new KernelRegistry(isa));
+                    using var compiled = new CompiledLinear(layer, new KernelRegistry(isa), TunedChoices.None, headSize: 1);
                     using var scratch = new AlignedBuffer(compiled.ScratchBytes(m));
                     var y = new float[m * n];
                     fixed (float* px = x, py = y) compiled.Apply(px, m, py, n, Epilogue.Store, scratch.Pointer);

@@ -7,23 +7,26 @@ namespace ShiftAddVit.Tests.Repository;
 /// <summary>The tables of docs/performance.md that are made from what eng/Measure.cs writes about one model and about kernels.</summary>
 static class PerformanceTables
 {
-    const string ChosenForTwoShifts = "MatShift_U8P4P4I32_6x64_Avx512Vnni", Float32 = "MatMul_F32F32F32_6x64_Avx512";
+    const string TwoShifts = "MatShift_U8P4P4I32", Float32 = "MatMul_F32F32F32";
 
     /// <summary>How many of the shapes of kernels.json, its first, are the paper's.</summary>
     const int PaperShapes = 4;
 
     static readonly string[] AllEpilogues = ["scales and bias", "residual", "gelu", "quantised heads"];
 
-    static readonly (string Kernel, string Label)[] AllPrimitives =
+    /// <summary>Operation and types, and the schedule where it is not the kernel that runs.</summary>
+    static readonly (string Job, string Schedule, string Label)[] AllPrimitives =
     [
-        (ChosenForTwoShifts, "MatShift, two terms: byte dot products (what runs)"), ("MatMul_U8S8I32_6x64_Avx512Vnni", "S8 MatMul: byte dot products"),
-        ("MatShift_U8P4I32_8x32_Avx512_Shift", "MatShift, one term: real shifts and adds"),
-        ("MatShift_U8P4P4I32_8x32_Avx512_Shift", "MatShift, two terms: real shifts and adds"),
-        ("MatShift_U8P4I32_3x32_Avx512_LookUp", "MatShift, one term: table look-up"),
-        ("MatShift_U8P4P4I32_3x32_Avx512_LookUp", "MatShift, two terms: table look-up"), (Float32, "fp32 MatMul"),
-        ("FakeShift_F32P4F32_6x64_Avx512", "fake shift"), ("MatDistance_U8S8I32_6x32_Avx512", "AdderNet (L1)"),
-        ("MatMul_B1B1I32_12x32_Avx512", "one-bit codes: popcount"),
+        (TwoShifts, "", "MatShift, two terms: what runs"), ("MatMul_U8S8I32", "", "S8 MatMul: what runs"),
+        ("MatShift_U8P4I32", "_Shift", "MatShift, one term: real shifts and adds"),
+        (TwoShifts, "_Shift", "MatShift, two terms: real shifts and adds"),
+        ("MatShift_U8P4I32", "_LookUp", "MatShift, one term: table look-up"),
+        (TwoShifts, "_LookUp", "MatShift, two terms: table look-up"), (Float32, "", "fp32 MatMul"),
+        ("FakeShift_F32P4F32", "", "fake shift"), ("MatDistance_U8S8I32", "", "AdderNet (L1)"),
+        ("MatMul_B1B1I32", "", "one-bit codes: popcount"),
     ];
+
+    static readonly string[] AllFormats = ["F32", "S8", "P4", "P4P4"];
 
     /// <summary>
     /// Where a call's time goes, and what each kind of work would take at the least. Results without floors have those of products, which follow
@@ -71,13 +74,11 @@ static class PerformanceTables
         var text = new StringBuilder(Header(["M x K x N", "peak, G/s", "stores alone, G/s", "int32, of the lower", .. AllEpilogues]));
         foreach (var row in Rows(result))
         {
-            var (peak, stores) = (Number(row, "peak_byte_products"), Number(row, "stores"));
-            var timed = row["kernels"]!.AsArray().Concat(row["epilogues"]!.AsArray()).ToDictionary(it => $"{it!["name"]}", it => it!);
-            var rate = Number(timed[ChosenForTwoShifts], "giga_operations_per_second");
-            var cells = AllEpilogues.Select(epilogue => timed.TryGetValue($"{ChosenForTwoShifts} + {epilogue}", out var it)
-                ? Line($"{100 * Number(it, "share_of_peak"):0}", end: "") : "-");
-            var ofLower = 100 * rate / Math.Min(peak, stores);
-            text.Append(Line($"| {Shape(row)} | {peak:0} | {stores:0} | {ofLower:0} | {string.Join(" | ", cells)} |"));
+            var (peak, stores, chosen) = ((double?)row["peak_byte_products"], Number(row, "stores"), Kernel(row, TwoShifts, ""));
+            var cells = AllEpilogues.Select(epilogue => row["epilogues"]!.AsArray().SingleOrDefault(it => $"{it!["name"]}" == $"{chosen["name"]} + {epilogue}"))
+                .Select(it => Cell(it, "share_of_peak", "0", 100));
+            var ofLower = 100 * Number(chosen, "giga_operations_per_second") / Math.Min(peak ?? stores, stores);
+            text.Append(Line($"| {Shape(row)} | {(peak is null ? "-" : $"{peak:0}")} | {stores:0} | {ofLower:0} | {string.Join(" | ", cells)} |"));
         }
         return text.ToString();
     });
@@ -87,10 +88,22 @@ static class PerformanceTables
     {
         var shapes = Rows(result).Take(PaperShapes).ToArray();
         var text = new StringBuilder(Header(["kernel", .. shapes.Select(Shape)]));
-        foreach (var (name, label) in AllPrimitives)
-            text.Append(Line($"| {label} | {string.Join(" | ", shapes.Select(shape => Cell(shape, name, "speedup_over_float32", "0.00", 1)))} |"));
-        var shares = shapes.Select(shape => Cell(shape, Float32, "share_of_peak", "0", 100));
+        foreach (var (job, schedule, label) in AllPrimitives)
+        {
+            var cells = shapes.Select(shape => Cell(Kernel(shape, job, schedule), "speedup_over_float32", "0.00", 1));
+            text.Append(Line($"| {label} | {string.Join(" | ", cells)} |"));
+        }
+        var shares = shapes.Select(shape => Cell(Kernel(shape, Float32, ""), "share_of_peak", "0", 100));
         return text.Append(Line($"| fp32 MatMul, % of the rate of fused multiply-adds | {string.Join(" | ", shares)} |")).ToString();
+    });
+
+    /// <summary>By how much what runs untuned is slower than the fastest kernel: the most of all that may become of a layer's outputs.</summary>
+    public static string StaticPicks() => Tables("kernels.json", result =>
+    {
+        if (Rows(result).Any(row => row["picks"] is null)) return "Not measured.\n";
+        var text = new StringBuilder(Header(["M x K x N", .. AllFormats]));
+        foreach (var row in Rows(result)) text.Append(Line($"| {Shape(row)} | {string.Join(" | ", AllFormats.Select(format => Gap([row], format)))} |"));
+        return text.Append(Line($"| the most | {string.Join(" | ", AllFormats.Select(format => Gap(Rows(result), format)))} |")).ToString();
     });
 
     /// <summary>Our fp32 MatMul beside ONNX Runtime's.</summary>
@@ -105,8 +118,18 @@ static class PerformanceTables
         return text.ToString();
     });
 
-    static string Cell(JsonNode shape, string kernel, string number, string format, double scale) =>
-        (scale * Number(shape["kernels"]!.AsArray().Single(it => $"{it!["name"]}" == kernel)!, number)).ToString(format, CultureInfo.InvariantCulture);
+    /// <summary>The kernel of a schedule, else the one that runs.</summary>
+    static JsonNode Kernel(JsonNode shape, string job, string schedule) => shape["kernels"]!.AsArray().Single(it =>
+        $"{it!["name"]}".StartsWith($"{job}_", StringComparison.Ordinal)
+        && (schedule == "" ? $"{it["verdict"]}" == "chosen" : $"{it["name"]}".EndsWith(schedule, StringComparison.Ordinal)))!;
+
+    /// <summary>What this machine lacks has no number.</summary>
+    static string Cell(JsonNode? row, string number, string format, double scale) =>
+        (double?)row?[number] is { } value ? (scale * value).ToString(format, CultureInfo.InvariantCulture) : "-";
+
+    static string Gap(IEnumerable<JsonNode> rows, string format) => rows.SelectMany(row => row["picks"]!.AsArray())
+        .Where(pick => $"{pick!["layer"]}".StartsWith($"{format} ", StringComparison.Ordinal)).Max(pick => Number(pick!, "slower_percent"))
+        .ToString("0.0", CultureInfo.InvariantCulture);
 
     static string Shape(JsonNode row) => $"{row["m"]} x {row["k"]} x {row["n"]}";
 

@@ -18,10 +18,10 @@ sealed unsafe class ByteHeads
     public ByteHeads(StepContext context)
     {
         _context = context;
-        Kernel = context.Model.Registry.Integer(WeightFormat.S8);
+        (ScoreKernel, ValueKernel) = ((IntegerKernel)context.Model.ScoreKernel, (IntegerKernel)context.Model.ValueKernel);
         var (a, arena) = (context.Model.Architecture, context.Arena);
         var (rows, heads) = ((long)context.Options.MaxBatch * a.Tokens, (long)context.Options.MaxBatch * a.Heads);
-        _keyBytes = AlignedBuffer.Align(Kernel.Packing.ByteLength(a.Tokens, a.HeadSize));
+        _keyBytes = AlignedBuffer.Align(ScoreKernel.Packing.ByteLength(a.Tokens, a.HeadSize));
         _queries = arena.Plan<byte>(rows * a.Width);
         _keys = arena.Plan<byte>(heads * _keyBytes);
         _values = arena.Plan<float>(rows * a.Width);
@@ -29,8 +29,11 @@ sealed unsafe class ByteHeads
         _keyScales = arena.Plan<float>(heads * ScaleStride);
     }
 
-    /// <summary>The kernel of both products.</summary>
-    public IntegerKernel Kernel { get; }
+    /// <summary>The kernel of q . k, which says the order of the keys.</summary>
+    public IntegerKernel ScoreKernel { get; }
+
+    /// <summary>The kernel of p v.</summary>
+    public IntegerKernel ValueKernel { get; }
 
     VitArchitecture Architecture => _context.Model.Architecture;
 
@@ -93,7 +96,7 @@ sealed unsafe class ByteHeads
     public void PackKeys(int image, int token, int rows, byte* quantised)
     {
         for (var head = 0; head < Architecture.Heads; head++)
-            Kernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
+            ScoreKernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
     }
 
     void Quantize(float* x, int rows, byte* q, in HeadScales scales) => _context.Model.Registry.Attention.QuantizeHeads(new()

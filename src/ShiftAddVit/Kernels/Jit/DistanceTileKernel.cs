@@ -33,7 +33,7 @@ sealed unsafe class DistanceTileKernel() : DistanceKernel(
                     Activations = o.Scratch, ActivationStride = RowBytes(o.K), Panel = o.Weights + n / Nr * panelBytes,
                     Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
                 };
-                functions.Run(arguments, height, int.Min(Nr, o.N - n));
+                functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
             }
         }
     }

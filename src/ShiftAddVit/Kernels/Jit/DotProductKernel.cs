@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Iced.Intel;
 
 namespace ShiftAddVit.Kernels.Jit;
@@ -34,7 +35,8 @@ sealed unsafe class DotProductKernel : IntegerKernel
         ProductForm.DotProduct => "byte dot products (VPDPBUSD)",
         ProductForm.UnsignedPairs => "products of byte pairs (VPMADDUBSW)",
         _ => "products of byte pairs, signs moved to the weights (VPSIGNB, VPMADDUBSW)",
-    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "");
+    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "")
+        + string.Create(CultureInfo.InvariantCulture, $"; {tile.Unroll} groups of inputs a round");
 
     public DotProductTile Tile { get; }
 

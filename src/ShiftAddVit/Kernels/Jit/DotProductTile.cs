@@ -13,7 +13,8 @@ namespace ShiftAddVit.Kernels.Jit;
 /// The largest K whose tiles have <see cref="PipelinedRows"/> rows and overlap with the epilogue of the tile before. Beyond it the epilogue
 /// weighs little, and weights are better loaded once for more rows.
 /// </param>
-sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0)
+/// <param name="Unroll">Groups of four inputs that a round of the loop takes.</param>
+sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0, int Unroll = 4)
 {
     /// <summary>Rows of a pipelined tile, and the most of any: general registers point at every third.</summary>
     public const int PipelinedRows = 3, MostRows = 12;

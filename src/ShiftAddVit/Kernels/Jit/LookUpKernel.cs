@@ -48,7 +48,7 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
                 Panel = o.Weights + n / Lanes * panelBytes + term / 2 * Lanes, PanelStride = panelBytes,
                 Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
             };
-            functions.Run(arguments, height, int.Min(Nr, o.N - n));
+            functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
         }
     }
 

@@ -27,7 +27,7 @@ sealed unsafe class PopcountKernel() : BitKernel(
                     Panel = (byte*)o.Weights + n / Nr * panelBytes,
                     Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
                 };
-                functions.Run(arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
+                functions.Run(ref arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
             }
     }
 }

@@ -72,8 +72,21 @@ public class GeneratedCodeTests
     {
         var tile = Find(name).Tile;
         var products = tile.Products == ProductForm.DotProduct ? Mnemonic.Vpdpbusd : Mnemonic.Vpmaddubsw;
-        // 35 inputs are 8 groups in a loop of two rounds of 4, and a rest of 3.
-        Assert.Equal(tile.Rows * tile.Vectors * (4 + 1), Emit(name).Count(i => i.Mnemonic == products));
+        // 35 inputs are 8 groups, in a loop of two rounds of 4 or too few for one of 8, and a rest of 3.
+        var groups = 8 < 2 * tile.Unroll ? 8 : tile.Unroll;
+        Assert.Equal(tile.Rows * tile.Vectors * (groups + 1), Emit(name).Count(i => i.Mnemonic == products));
+    }
+
+    [Fact]
+    public void Tiles_may_differ_in_nothing_but_their_unrolling()
+    {
+        var unrolled = DotProductKernels.First(kernel => kernel.Name.Schedule == KernelSchedule.Unroll8);
+        var standard = DotProductKernels.Single(kernel => kernel.Name == unrolled.Name with { Schedule = KernelSchedule.Default });
+        Assert.Equal(standard.Tile with { Unroll = 8 }, unrolled.Tile);
+        // 64 inputs are 16 groups, which both have a loop for.
+        int Groups(DotProductKernel kernel) =>
+            Emit(Key(kernel, 1) with { Inputs = 64 }, kernel.Tile).Count(i => i.Mnemonic == Mnemonic.Vpdpbusd) / kernel.Tile.Vectors;
+        Assert.Equal((4, 8), (Groups(standard), Groups(unrolled)));
     }
 
     [Theory, MemberData(nameof(Codes))]
