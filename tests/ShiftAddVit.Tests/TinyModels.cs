@@ -10,6 +10,15 @@ public static class TinyModels
     /// <summary>Widths that are no multiple of a vector, so that every kernel meets its tails.</summary>
     public static VitArchitecture Architecture { get; } = new(ImageSize: 24, PatchSize: 8, Width: 20, Depth: 2, Heads: 2, MlpWidth: 37, Classes: 7);
 
+    /// <summary>
+    /// Whole vectors and heads of a panel each, as in models that are used: what is generated for them alone runs on no other of these.
+    /// </summary>
+    public static VitArchitecture Wide { get; } = Architecture with { Width = 128, MlpWidth = 256 };
+
+    /// <summary>By names, for theories.</summary>
+    public static ImmutableDictionary<string, VitArchitecture> Architectures { get; } =
+        ImmutableDictionary.CreateRange<string, VitArchitecture>([new("narrow", Architecture), new("wide", Wide)]);
+
     public static Provenance Provenance { get; } = new("tiny.safetensors", new string('0', 64), []);
 
     public static Dictionary<string, Tensor> Weights(VitArchitecture architecture, int seed = 1)

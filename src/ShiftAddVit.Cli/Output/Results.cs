@@ -33,12 +33,17 @@ sealed record BenchResult(BenchRow[] Results)
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public BudgetRow[]? Budget { get; init; }
 
-    /// <summary>Billions of multiply-adds a second of a loop of byte dot products, measured beside the budget.</summary>
+    /// <summary>Billions of multiply-adds a second of loops of byte dot products, and of float32, measured beside the budget.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? PeakByteProducts { get; init; }
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? PeakMultiplyAdds { get; init; }
 }
 
 /// <summary>What a call spends on one kind of work: milliseconds, share of the call, multiply-adds (0 for what is no product).</summary>
-sealed record BudgetRow(string Work, double Ms, double Share, long MultiplyAdds);
+sealed record BudgetRow(string Work, double Ms, double Share, long MultiplyAdds)
+{
+    /// <summary>What its products and multiplications would take at the peaks; none where those are unknown.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? FloorMs { get; init; }
+}
 
 /// <summary>What follows the number of calls is of an engine beside ours: its time over ours, and how far its logits are from ours.</summary>
 sealed record BenchRow(
@@ -68,7 +73,11 @@ sealed record KernelsResult(KernelShapeResult[] Shapes);
 
 /// <summary>Rates are in billions of multiply-adds a second; the rate of stores is that of a kernel that only stores its int32 outputs.</summary>
 sealed record KernelShapeResult(
-    int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, double Stores, KernelTimingRow[] Kernels, EpilogueTimingRow[] Epilogues);
+    int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts, double Stores, KernelTimingRow[] Kernels, EpilogueTimingRow[] Epilogues,
+    PickRow[] Picks);
+
+/// <summary>What runs a layer, tuned or not, beside the fastest kernel that could.</summary>
+sealed record PickRow(string Layer, string Kernel, double Us, string Fastest, double FastestUs, double SlowerPercent);
 
 sealed record EpilogueTimingRow(
     string Name, double MinMs, double MedianMs, double GigaOperationsPerSecond, double? ShareOfPeak, bool Correct);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Inference;
+using ShiftAddVit.Models;
 using ShiftAddVit.Onnx;
 using ShiftAddVit.Reports;
 using ShiftAddVit.Tuning;
@@ -60,18 +61,20 @@ sealed class BenchVerb
         var rows = new List<BenchRow>();
         for (var i = 0; i < cases.Length; i++, progress.Report(i))
             rows.AddRange(Time(model, Path.GetFileName(path), others, cases[i], duration, parsed.GetValue(_cold), cancellation));
-        var budget = parsed.GetValue(_budget) ? Budget(model, batches[0], cancellation) : null;
-        var peak = budget is null ? null : MachinePeak.Measure().ByteProducts;
-        if (parsed.GetValue(_json)) _console.WriteJson(new([.. rows]) { Budget = budget, PeakByteProducts = peak }, ResultJson.Default.BenchResult);
+        var peak = parsed.GetValue(_budget) ? MachinePeak.Measure() : null;
+        var budget = peak is null ? null : Budget(model, batches[0], peak, cancellation);
+        if (parsed.GetValue(_json))
+            _console.WriteJson(
+                new([.. rows]) { Budget = budget, PeakByteProducts = peak?.ByteProducts, PeakMultiplyAdds = peak?.MultiplyAdds }, ResultJson.Default.BenchResult);
         else
         {
             Print(rows, others.Length > 0);
-            if (budget is not null) Print(budget, peak);
+            if (budget is not null) Print(budget);
         }
         return CommandLine.Success;
     }
 
-    static BudgetRow[] Budget(CompiledModel model, int batch, CancellationToken cancellation)
+    static BudgetRow[] Budget(CompiledModel model, int batch, MachinePeak peak, CancellationToken cancellation)
     {
         var images = LatencyBenchmark.RandomImages(model.Architecture, batch);
         using var engine = new SessionEngine(model, "", images, batch, threads: 1);
@@ -80,9 +83,17 @@ sealed class BenchVerb
         return
         [
             .. spent.Select(part => new BudgetRow(
-                $"{part.Work}", part.Milliseconds, part.Milliseconds / total, batch * OperationCount.MultiplyAdds(model.Architecture, part.Work))),
+                $"{part.Work}", part.Milliseconds, part.Milliseconds / total, batch * OperationCount.MultiplyAdds(model.Architecture, part.Work))
+            {
+                FloorMs = model.Exact ? null : batch * FloorOfImage(model.Architecture, part.Work, peak),
+            }),
         ];
     }
+
+    /// <summary>Products at the rate of byte dot products, but the head's, which is float32 as all multiplications are.</summary>
+    static double? FloorOfImage(VitArchitecture architecture, Work work, MachinePeak peak) =>
+        OperationCount.MultiplyAdds(architecture, work) / (work == Work.Head ? peak.MultiplyAdds : peak.ByteProducts) / 1e6
+        + OperationCount.Multiplications(architecture, work) / peak.MultiplyAdds / 1e6;
 
     static BenchRow[] Time(
         CompiledModel model, string name, OnnxModel[] others, (int Batch, int Threads) given, TimeSpan duration, bool cold,
@@ -127,16 +138,16 @@ sealed class BenchVerb
         _console.Write(table);
     }
 
-    void Print(BudgetRow[] budget, double? peak)
+    void Print(BudgetRow[] budget)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("work");
-        foreach (var name in (string[])["ms", "share", "M multiply-adds", "G/s"]) table.AddColumn(name, column => column.RightAligned());
+        foreach (var name in (string[])["ms", "share", "floor ms", "gap", "M multiply-adds", "G/s"]) table.AddColumn(name, column => column.RightAligned());
         foreach (var row in budget)
             table.AddRow(
-                row.Work, $"{row.Ms:0.000}", $"{row.Share:P1}", row.MultiplyAdds == 0 ? "-" : $"{row.MultiplyAdds / 1e6:0.0}",
-                row.MultiplyAdds == 0 ? "-" : $"{row.MultiplyAdds / row.Ms / 1e6:0}");
+                row.Work, $"{row.Ms:0.000}", $"{row.Share:P1}", row.FloorMs is { } floor ? $"{floor:0.000}" : "-",
+                row.FloorMs is { } lowest ? $"{row.Share * (1 - lowest / row.Ms):P1}" : "-",
+                row.MultiplyAdds == 0 ? "-" : $"{row.MultiplyAdds / 1e6:0.0}", row.MultiplyAdds == 0 ? "-" : $"{row.MultiplyAdds / row.Ms / 1e6:0}");
         _console.Write(table);
-        if (peak is { } rate) _console.WriteLine($"peak of byte dot products: {rate:0} G multiply-adds/s");
     }
 
     static string[] Cells(BenchRow row) =>

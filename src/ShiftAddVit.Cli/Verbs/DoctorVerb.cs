@@ -50,7 +50,7 @@ static class DoctorVerb
         var choices = cache.Read(KernelRegistry.Default, out var warning);
         return warning ?? (choices.Kernels.IsEmpty
             ? $"nothing yet (shiftadd tune); to be kept in {cache.Path}"
-            : $"{choices.Kernels.Count} kernels and {choices.RowBlocks.Count} row blocks in {cache.Path}");
+            : $"{choices.Kernels.Count} kernels, {choices.RowBlocks.Count} row blocks and {choices.Splits.Count} splits of attention in {cache.Path}");
     }
 
     static KernelRow Describe(KernelInfo kernel) => new($"{kernel.Name}", $"{kernel.Verdict}".ToLowerInvariant(), kernel.Reason);

@@ -3,7 +3,6 @@ using System.CommandLine;
 using ShiftAddVit.Cli.Options;
 using ShiftAddVit.Cli.Output;
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Tensors;
 using ShiftAddVit.Tuning;
 using Spectre.Console;
 
@@ -12,7 +11,7 @@ namespace ShiftAddVit.Cli.Verbs;
 /// <summary><c>shiftadd kernels</c>: what each way to compute costs on this machine.</summary>
 static class KernelsVerb
 {
-    static readonly TimeSpan Each = TimeSpan.FromMilliseconds(50);
+    static readonly TimeSpan Each = TimeSpan.FromMilliseconds(50), EachLayer = 2 * Each;
 
     public static Command Create(CommandConsole console)
     {
@@ -26,35 +25,41 @@ static class KernelsVerb
         };
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
         {
-            var shapes = parsed.GetRequiredValue(shape);
-            var comparisons = Compare(console, shapes, cancellation);
-            if (parsed.GetValue(json)) console.WriteJson(new([.. comparisons.Select(Describe)]), ResultJson.Default.KernelsResult);
-            else Print(console, comparisons);
-            if (parsed.GetValue(assert) is { } percent) RequireFast(console, shapes, percent, cancellation);
-            return Judge(comparisons);
+            var (shapes, percent) = (parsed.GetRequiredValue(shape), parsed.GetValue(assert));
+            var tuned = TuningCache.Default.Read(KernelRegistry.Default, out var warning);
+            if (warning is not null) console.Warn(warning);
+            var timed = Time(console, shapes, tuned, percent ?? double.PositiveInfinity, cancellation);
+            if (parsed.GetValue(json)) console.WriteJson(new([.. timed.Select(Describe)]), ResultJson.Default.KernelsResult);
+            else Print(console, timed);
+            return Judge(timed);
         }, cancellation));
         return command;
     }
 
-    static KernelComparison[] Compare(CommandConsole console, ImmutableArray<MatrixShape> shapes, CancellationToken cancellation)
+    static ShapeTimings[] Time(
+        CommandConsole console, ImmutableArray<MatrixShape> shapes, TunedChoices tuned, double percent, CancellationToken cancellation)
     {
         using var progress = new ProgressLine(console, "shapes", shapes.Length);
-        var comparisons = new List<KernelComparison>();
+        var tuner = new Tuner(KernelRegistry.Default, EachLayer);
+        var timed = new List<ShapeTimings>();
         foreach (var shape in shapes)
         {
-            comparisons.Add(KernelComparison.Run(KernelRegistry.Default, shape, Each, cancellation));
-            progress.Report(comparisons.Count);
+            var comparison = KernelComparison.Run(KernelRegistry.Default, tuned, shape, Each, cancellation);
+            timed.Add(new(comparison, [.. tuner.Check(shape, tuned, percent, cancellation)]));
+            progress.Report(timed.Count);
         }
-        return [.. comparisons];
+        return [.. timed];
     }
 
-    /// <summary>Fails when a kernel computed something else than its reference.</summary>
-    static int Judge(KernelComparison[] comparisons)
+    /// <summary>Fails when a kernel computed something else than its reference, or what runs a layer is slower than allowed.</summary>
+    static int Judge(ShapeTimings[] timed)
     {
-        foreach (var comparison in comparisons)
+        foreach (var (comparison, picks) in timed)
         {
             foreach (var row in comparison.Rows) Require(row.Timing, $"{row.Info.Name}");
             foreach (var row in comparison.Epilogues) Require(row.Timing, Name(row));
+            foreach (var pick in picks)
+                if (pick.IsTooSlow) throw new ShiftAddVitException($"{pick}");
         }
         return CommandLine.Success;
 
@@ -64,33 +69,29 @@ static class KernelsVerb
         }
     }
 
-    /// <summary>Fails when the kernel that runs a layer of a shape, tuned or not, is slower than the fastest by more than so many percent.</summary>
-    static void RequireFast(CommandConsole console, ImmutableArray<MatrixShape> shapes, double percent, CancellationToken cancellation)
-    {
-        var registry = KernelRegistry.Default;
-        var tuned = TuningCache.Default.Read(registry, out var warning);
-        if (warning is not null) console.Warn(warning);
-        var tuner = new Tuner(registry, 4 * Each);
-        foreach (var (m, k, n) in shapes)
-            foreach (var weights in Enum.GetValues<WeightFormat>())
-                if (tuner.Check(new(weights, m, k, n), tuned, percent, cancellation) is { IsTooSlow: true } check)
-                    throw new ShiftAddVitException($"{check}");
-    }
+    static KernelShapeResult Describe(ShapeTimings timed) => Describe(timed.Comparison, timed.Picks);
 
-    static KernelShapeResult Describe(KernelComparison comparison) => new(
+    static KernelShapeResult Describe(KernelComparison comparison, PickCheck[] picks) => new(
         comparison.Shape.M, comparison.Shape.K, comparison.Shape.N, comparison.Peak.MultiplyAdds, comparison.Peak.ByteProducts, comparison.Stores,
         [.. comparison.Rows.Select(row => new KernelTimingRow(
             $"{row.Info.Name}", $"{row.Info.Verdict}".ToLowerInvariant(), row.Info.Reason, row.Info.Schedule, row.Timing?.MinMs, row.Timing?.MedianMs,
             row.Timing?.GigaOperationsPerSecond, row.ShareOfPeak, row.SpeedupOverFloat32, row.Timing?.IsCorrect))],
         [.. comparison.Epilogues.Select(row => new EpilogueTimingRow(
-            Name(row), row.Timing.MinMs, row.Timing.MedianMs, row.Timing.GigaOperationsPerSecond, row.ShareOfPeak, row.Timing.IsCorrect))]);
+            Name(row), row.Timing.MinMs, row.Timing.MedianMs, row.Timing.GigaOperationsPerSecond, row.ShareOfPeak, row.Timing.IsCorrect))],
+        [.. picks.Select(pick => new PickRow(
+            pick.Decision.Subject, pick.Decision.Static, pick.Decision.TimeOf(pick.Decision.Static).Microseconds,
+            pick.Decision.Times[0].Name, pick.Decision.Times[0].Microseconds, pick.SlowerPercent))]);
 
     static string Name(EpilogueComparisonRow row) => $"{row.Kernel} + {row.Epilogue}";
 
-    static void Print(CommandConsole console, KernelComparison[] comparisons)
+    static void Print(CommandConsole console, ShapeTimings[] timed)
     {
-        foreach (var comparison in comparisons) Print(console, comparison);
-        var refused = comparisons[0].Rows.Where(row => row.Timing is null).ToArray();
+        foreach (var (comparison, picks) in timed)
+        {
+            Print(console, comparison);
+            Print(console, picks);
+        }
+        var refused = timed[0].Comparison.Rows.Where(row => row.Timing is null).ToArray();
         foreach (var row in refused) console.WriteLine($"refused: {row.Info.Name}: {row.Info.Reason}");
     }
 
@@ -110,6 +111,15 @@ static class KernelsVerb
         console.Write(table);
     }
 
+    static void Print(CommandConsole console, PickCheck[] picks)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumns("layer", "what runs", "fastest");
+        table.AddColumn("slower, %", column => column.RightAligned());
+        foreach (var pick in picks)
+            table.AddRow(pick.Decision.Subject, pick.Decision.Static, pick.Decision.Times[0].Name, $"{pick.SlowerPercent:0.0}");
+        console.Write(table);
+    }
+
     static string[] Cells(KernelTiming timing, double? share) =>
         [$"{timing.MinMs:0.0000}", $"{timing.MedianMs:0.0000}", $"{timing.GigaOperationsPerSecond:0.0}", share is { } part ? $"{part:P0}" : "-"];
 
@@ -121,4 +131,7 @@ static class KernelsVerb
         ({ } float32, null) => $"{float32:0} fp32",
         _ => "not measured, as no code is generated here",
     };
+
+    /// <summary>All kernels on a shape, and what runs its layers.</summary>
+    sealed record ShapeTimings(KernelComparison Comparison, PickCheck[] Picks);
 }

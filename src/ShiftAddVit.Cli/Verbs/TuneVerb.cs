@@ -48,7 +48,7 @@ static class TuneVerb
     static TuningCache? Cache(KernelRegistry registry, out string reason)
     {
         var cache = TuningCache.Default;
-        reason = cache.Path is null ? "SHIFTADD_CACHE says so" : "SHIFTADD_MAX_ISA or SHIFTADD_KERNEL leaves kernels out";
+        reason = cache.Path is null ? "SHIFTADD_CACHE says so" : "SHIFTADD_MAX_ISA, SHIFTADD_KERNEL or SHIFTADD_GENERATED_CODE leaves kernels out";
         return cache.Path is null || registry.IsRestricted ? null : cache;
     }
 

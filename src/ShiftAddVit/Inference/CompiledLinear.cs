@@ -24,10 +24,14 @@ sealed unsafe class CompiledLinear : CompiledLayer
     /// <summary>The first output, for a part of another layer, whose memory it shares.</summary>
     readonly int _first;
 
-    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices? tuned = null) : base(linear.Name, linear.Outputs, linear.Inputs)
+    /// <param name="linear">The layer; not needed afterwards.</param>
+    /// <param name="registry">The kernels.</param>
+    /// <param name="tuned">Which of them is fastest where.</param>
+    /// <param name="headSize">D of the model.</param>
+    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices tuned, int headSize) : base(linear.Name, linear.Outputs, linear.Inputs)
     {
         _rows = registry.Rows;
-        _kernel = (tuned ?? TunedChoices.None).Kernel(registry, ModelShapes.Of(linear));
+        _kernel = tuned.Kernel(registry, ModelShapes.Of(linear, headSize));
         (_blocks, _product) = (registry.Blocks, ProductOf(linear.Role));
         _bias = linear.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)Outputs * sizeof(float));
         if (linear.Weight is QuantizedWeight quantised)

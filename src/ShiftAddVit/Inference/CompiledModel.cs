@@ -24,8 +24,7 @@ public sealed class CompiledModel : IDisposable
         string? warning = null;
         (_tuned, _chain) = (options.Tuned ?? TuningCache.Default.Read(registry, out warning), RowChain.Of(graph, threads: 1));
         Warnings = warning is null ? [] : [warning];
-        Exact = options.Exact || !graph.Linears().Any(
-            linear => linear is { Role: LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2, Weight: QuantizedWeight });
+        Exact = options.Exact || !ModelShapes.RunsInBytes(graph);
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
         Embedding = Compile(Exact ? graph.Embedding.Projection : InBytes(graph.Embedding.Projection));
@@ -33,6 +32,9 @@ public sealed class CompiledModel : IDisposable
         DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
         Positions = Own(AlignedBuffer.Copy(graph.Embedding.Positions.Values));
         Blocks = [.. graph.Blocks.Select(Compile)];
+        var (a, attention) = (graph.Architecture, Exact ? WeightFormat.F32 : WeightFormat.S8);
+        ScoreKernel = _tuned.Kernel(registry, ModelShapes.Scores(attention, a.Tokens, a.HeadSize));
+        ValueKernel = _tuned.Kernel(registry, ModelShapes.Values(attention, a.Tokens, a.HeadSize));
         Norm = Compile(graph.Norm);
         Head = Compile(graph.Head);
         DistillationHead = graph.DistillationHead is { } head ? Compile(head) : null;
@@ -50,7 +52,8 @@ public sealed class CompiledModel : IDisposable
     public ImmutableArray<string> ClassNames { get; }
 
     /// <summary>Names of the kernels in use, each once.</summary>
-    public IEnumerable<string> KernelNames => _memory.OfType<CompiledLinear>().Select(linear => linear.KernelName).Distinct();
+    public IEnumerable<string> KernelNames =>
+        _memory.OfType<CompiledLinear>().Select(linear => linear.KernelName).Append($"{ScoreKernel.Name}").Append($"{ValueKernel.Name}").Distinct();
 
     /// <summary>Whether attention, GELU and the patch embedding run in float32 (<see cref="CompileOptions.Exact"/>).</summary>
     public bool Exact { get; }
@@ -71,6 +74,12 @@ public sealed class CompiledModel : IDisposable
     internal AlignedBuffer Positions { get; }
 
     internal ImmutableArray<CompiledBlock> Blocks { get; }
+
+    /// <summary>What multiplies queries by keys.</summary>
+    internal Kernel ScoreKernel { get; }
+
+    /// <summary>What multiplies probabilities by values.</summary>
+    internal Kernel ValueKernel { get; }
 
     internal CompiledNorm Norm { get; }
 
@@ -108,8 +117,11 @@ public sealed class CompiledModel : IDisposable
         return new(this, options);
     }
 
-    /// <summary>Rows of a block in a session of so many threads.</summary>
-    internal int RowBlock(int threads) => _tuned.RowBlock(_chain with { Threads = threads });
+    /// <summary>Rows of a block in a session of so many threads, for so many images, <see cref="RowChain.Many"/> at most.</summary>
+    internal int RowBlock(int threads, int images) => _tuned.RowBlock(_chain with { Threads = threads, Images = images });
+
+    /// <summary>How attention on bytes is cut in a session of so many threads.</summary>
+    internal AttentionSplit AttentionSplit(int threads) => _tuned.Split(AttentionShape.Of(Architecture, threads));
 
     /// <summary>
     /// Frees the weights. Dispose of every session first: one that is running would read freed memory, which is not checked; one that
@@ -130,7 +142,7 @@ public sealed class CompiledModel : IDisposable
             Compile(block.Norm2), Compile((Linear)mlp.Fc1), Compile((Linear)mlp.Fc2));
     }
 
-    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned));
+    CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned, Architecture.HeadSize));
 
     CompiledNorm Compile(LayerNorm norm) => new(
         Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);

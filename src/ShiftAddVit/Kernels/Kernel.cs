@@ -1,3 +1,4 @@
+using ShiftAddVit.Kernels.Jit;
 using ShiftAddVit.Packing;
 using ShiftAddVit.Tensors;
 
@@ -12,11 +13,12 @@ abstract class Kernel(KernelName name, string schedule, PackFormat packing)
 
     public PackFormat Packing { get; } = packing;
 
-    /// <summary>What this machine lacks, or null: without it a kernel gives the same result, slowly.</summary>
-    public virtual string? Missing => Name.Isa.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
+    /// <summary>What this machine lacks, or null: without it a portable kernel gives the same result, slowly.</summary>
+    public virtual string? Missing => !Name.Isa.IsAccelerated ? $"{Name.Isa} is not hardware accelerated here"
+        : Name.Isa.IsGenerated ? ExecutableMemory.Refusal : null;
 
     /// <summary>Whether it can run here at all, if slowly: portable vectors can anywhere.</summary>
-    public virtual bool CanRun => true;
+    public virtual bool CanRun => !Name.Isa.IsGenerated || Missing is null;
 
     /// <summary>Bytes of scratch memory, aligned to 64, that a call with K inputs needs. One call at a time may use it.</summary>
     public virtual int ScratchBytes(int k) => 0;

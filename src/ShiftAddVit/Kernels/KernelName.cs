@@ -33,6 +33,9 @@ public enum KernelSchedule
 
     /// <summary>A tile's epilogue after its sums, where by default it overlaps with the sums of the next tile.</summary>
     Straight,
+
+    /// <summary>Eight groups of inputs in a round of a tile's loop, where by default there are four.</summary>
+    Unroll8,
 }
 
 /// <summary>The numbers a kernel reads or accumulates in.</summary>

@@ -22,6 +22,8 @@ public sealed class KernelRegistry
     [
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4, PipelinedInputs: 1024)),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4), KernelSchedule.Straight),
+        .. DotProducts(
+            new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 6, Vectors: 4, PipelinedInputs: 1024, Unroll: 8), KernelSchedule.Unroll8),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 12, Vectors: 2)),
         .. DotProducts(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 5, Vectors: 5)),
         .. DotProducts(new(VectorIsa.AvxVnni, ProductForm.DotProduct, Rows: 6, Vectors: 2)),
@@ -82,7 +84,7 @@ public sealed class KernelRegistry
     public KernelRegistry(KernelIsa cap, params ReadOnlySpan<string> forced)
     {
         _cap = cap;
-        IsRestricted = cap < Enum.GetValues<KernelIsa>()[^1] || forced.Length > 0;
+        IsRestricted = cap < Enum.GetValues<KernelIsa>()[^1] || forced.Length > 0 || !Knobs.GeneratedCode;
         Kernels = Create();
         _chosen = Kernels.Where(kernel => Refusal(kernel) is null).GroupBy(Job).ToDictionary(rows => rows.Key, rows => rows.First());
         var forcedJobs = Force(forced);
@@ -97,7 +99,7 @@ public sealed class KernelRegistry
     /// <exception cref="ShiftAddVitException">A knob is wrong.</exception>
     public static KernelRegistry Default => LazyDefault.Value;
 
-    /// <summary>Whether fewer kernels may run than this machine could.</summary>
+    /// <summary>Whether knobs leave out kernels that this machine could run.</summary>
     public bool IsRestricted { get; }
 
     /// <summary>Every row, best first.</summary>

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using ShiftAddVit.Kernels;
 
 namespace ShiftAddVit.Tuning;
@@ -23,17 +22,10 @@ public sealed record KernelTiming(KernelName Kernel, MatrixShape Shape, double M
 /// </summary>
 public static class KernelBenchmark
 {
-    /// <summary>Calls that take less are timed several at once, so that the clock's own cost does not show.</summary>
-    static readonly TimeSpan ShortestTimed = TimeSpan.FromMicroseconds(50);
-
-    static readonly TimeSpan LongestWarmedUpTwice = TimeSpan.FromMilliseconds(50);
-
-    const int MostRepeats = 1000;
-
     /// <summary>Times each trial for about the same while.</summary>
     /// <param name="trials">What to time.</param>
-    /// <param name="each">How long each is called; at least one call is timed, after one that is not.</param>
-    /// <param name="cancellation">Looked at before each call.</param>
+    /// <param name="each">How long each is sampled; once in any case.</param>
+    /// <param name="cancellation">Looked at before each sample.</param>
     /// <returns>One timing a trial, in their order.</returns>
     public static ImmutableArray<KernelTiming> Run(
         IReadOnlyList<KernelTrial> trials, TimeSpan each, CancellationToken cancellation = default)
@@ -50,54 +42,24 @@ public static class KernelBenchmark
     /// <summary>As above, of anything.</summary>
     internal static ImmutableArray<TrialTiming> Run(IReadOnlyList<ITrial> trials, TimeSpan each, CancellationToken cancellation)
     {
-        var clocks = trials.Select(trial => new Clock(trial, cancellation)).ToArray();
-        foreach (var clock in clocks) clock.WarmUp();
-        foreach (var clock in clocks) clock.Time();
-        while (Array.Exists(clocks, clock => clock.Spent < each))
-            foreach (var clock in clocks)
-                if (clock.Spent < each) clock.Time();
-        return [.. clocks.Select(clock => clock.Result())];
+        var samplers = trials.Select(trial => new Sampler(trial.Run)).ToArray();
+        var samples = trials.Select(_ => new List<double>()).ToArray();
+        do
+            for (var i = 0; i < samplers.Length; i++)
+            {
+                if (samples[i].Count > 0 && samplers[i].Spent >= each) continue;
+                cancellation.ThrowIfCancellationRequested();
+                samples[i].Add(samplers[i].Sample());
+            }
+        while (Array.Exists(samplers, sampler => sampler.Spent < each));
+        return [.. trials.Select((trial, i) => Result(trial, [.. samples[i].Order()], samplers[i].Calls))];
     }
 
-    sealed class Clock(ITrial trial, CancellationToken cancellation)
+    static TrialTiming Result(ITrial trial, ImmutableArray<double> sorted, int calls)
     {
-        readonly List<double> _times = [];
-        int _repeats = 1;
-
-        public TimeSpan Spent { get; private set; }
-
-        public void WarmUp()
-        {
-            var once = Repeat();
-            // The first call compiled what it needed; where that does not matter, once is enough.
-            if (once < LongestWarmedUpTwice) once = Repeat();
-            _repeats = (int)Math.Clamp(Math.Ceiling(ShortestTimed / once), 1, MostRepeats);
-        }
-
-        public void Time()
-        {
-            var time = Repeat();
-            // A warm-up that was held up took too few repeats for what the clock can tell apart.
-            for (; time < ShortestTimed / 2 && _repeats < MostRepeats; time = Repeat()) _repeats = int.Min(2 * _repeats, MostRepeats);
-            Spent += time;
-            _times.Add(time.TotalMilliseconds / _repeats);
-        }
-
-        public TrialTiming Result()
-        {
-            _times.Sort();
-            // Trials may share their output: what another wrote there says nothing of this one.
-            trial.Run();
-            var median = (_times[(_times.Count - 1) / 2] + _times[_times.Count / 2]) / 2;
-            return new(_times[0], median, _times.Count * _repeats, trial.IsCorrect());
-        }
-
-        TimeSpan Repeat()
-        {
-            cancellation.ThrowIfCancellationRequested();
-            var started = Stopwatch.GetTimestamp();
-            for (var i = 0; i < _repeats; i++) trial.Run();
-            return Stopwatch.GetElapsedTime(started);
-        }
+        // Trials may share their output: what another wrote there says nothing of this one.
+        trial.Run();
+        var median = (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        return new(sorted[0] / 1000, median / 1000, calls, trial.IsCorrect());
     }
 }

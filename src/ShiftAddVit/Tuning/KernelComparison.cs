@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Packing;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tuning;
 
 /// <summary>One row of the registry on one shape.</summary>
-/// <param name="Info">The kernel and what was decided about it.</param>
+/// <param name="Info">The kernel and what was decided about it; chosen is what runs a layer of the shape, tuned or not.</param>
 /// <param name="Timing">Its times; null for a refused kernel, whose reason says why.</param>
 /// <param name="ShareOfPeak">Its rate as a share of <see cref="MachinePeak"/>; null where that says nothing about it.</param>
 /// <param name="SpeedupOverFloat32">How many times it fits into the fp32 MatMul that is chosen for this shape.</param>
@@ -50,28 +51,34 @@ public sealed record KernelComparison(
 
     /// <summary>Times all kernels that may run.</summary>
     /// <param name="registry">The kernels.</param>
+    /// <param name="tuned">Which of them run where; the registry's ranking says the rest.</param>
     /// <param name="shape">A shape that <see cref="Allows"/> allows.</param>
     /// <param name="each">How long each kernel is called.</param>
     /// <param name="cancellation">Looked at before each call.</param>
-    public static KernelComparison Run(KernelRegistry registry, MatrixShape shape, TimeSpan each, CancellationToken cancellation = default)
+    public static KernelComparison Run(
+        KernelRegistry registry, TunedChoices tuned, MatrixShape shape, TimeSpan each, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(registry);
+        ArgumentNullException.ThrowIfNull(tuned);
         if (!Allows(shape)) throw new ArgumentOutOfRangeException(nameof(shape), shape, "too small or too large");
         var peak = MachinePeak.Measure();
         using var memory = new TrialMemory(shape);
         var names = registry.All.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
-        KernelTrial[] kernels = [.. names.Select(name => KernelTrial.Create(registry, name, shape, memory))];
-        LinearTrial[] layers = [.. Layers(registry, shape, memory)];
+        var linear = Enum.GetValues<WeightFormat>().SelectMany(weights => tuned.Layers(weights, shape));
+        Kernel[] picks = [.. linear.Select(layer => tuned.Kernel(registry, layer)).Distinct()];
+        var (kernels, layers) = (new List<KernelTrial>(), new List<LinearTrial>());
         try
         {
+            foreach (var name in names) kernels.Add(KernelTrial.Create(registry, name, shape, memory));
+            foreach (var layer in Layers(registry, picks, shape, memory)) layers.Add(layer);
             var timings = KernelBenchmark.Run([.. kernels, .. layers, new StoreTrial(memory.Output)], each, cancellation);
             peak = peak.OrHigher(MachinePeak.Measure());
             var times = kernels.Zip(timings).ToDictionary(pair => pair.First.Kernel, pair => Timing(pair.First.Kernel, shape, pair.Second));
-            var float32 = times[registry.Float.Name].MinMs;
+            var float32 = times[picks.OfType<FloatKernel>().Single().Name].MinMs;
             return new(
                 shape, peak, shape.Operations / timings[^1].MinMs / 1e6,
-                [.. registry.All.Select(info => Row(info, times.GetValueOrDefault(info.Name), peak, float32))],
-                [.. layers.Zip(timings.Skip(kernels.Length), (layer, timing) => Row(layer, Timing(layer.Kernel, shape, timing), peak))]);
+                [.. registry.All.Select(info => Row(Decide(info, picks), times.GetValueOrDefault(info.Name), peak, float32))],
+                [.. layers.Zip(timings.Skip(kernels.Count), (layer, timing) => Row(layer, Timing(layer.Kernel, shape, timing), peak))]);
         }
         finally
         {
@@ -79,8 +86,17 @@ public sealed record KernelComparison(
         }
     }
 
-    static IEnumerable<LinearTrial> Layers(KernelRegistry registry, MatrixShape shape, TrialMemory memory) =>
-        from kernel in registry.Kernels.Where((_, i) => registry.All[i].Verdict == KernelVerdict.Chosen).OfType<IntegerKernel>()
+    /// <summary>What the registry decided, but for layers whose kernel is tuned.</summary>
+    static KernelInfo Decide(KernelInfo info, Kernel[] picks)
+    {
+        if (Array.Exists(picks, pick => pick.Name == info.Name))
+            return info.Verdict == KernelVerdict.Chosen ? info : info with { Verdict = KernelVerdict.Chosen, Reason = "tuned for this shape" };
+        return info.Verdict == KernelVerdict.Chosen && Array.Exists(picks, pick => (pick.Name.Op, pick.Name.B) == (info.Name.Op, info.Name.B))
+            ? info with { Verdict = KernelVerdict.Usable, Reason = "another is tuned for this shape" } : info;
+    }
+
+    static IEnumerable<LinearTrial> Layers(KernelRegistry registry, Kernel[] picks, MatrixShape shape, TrialMemory memory) =>
+        from kernel in picks.OfType<IntegerKernel>()
         from epilogue in AllEpilogues
         where LinearTrial.Allows(shape, epilogue.Epilogue)
         select new LinearTrial(registry, kernel, shape, epilogue.Epilogue, memory);

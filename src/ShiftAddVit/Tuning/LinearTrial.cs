@@ -6,8 +6,7 @@ namespace ShiftAddVit.Tuning;
 /// <summary>A whole linear layer with an epilogue on random rows, ready to be called again and again. For one thread.</summary>
 sealed unsafe class LinearTrial : ITrial
 {
-    /// <summary>D of quantised heads, as in DeiT and ViT.</summary>
-    const int HeadSize = 64;
+    const int HeadSize = TunedChoices.HeadSize;
 
     /// <summary>Rows compared with the reference where there are more.</summary>
     const int SampledRows = 7;
@@ -26,10 +25,10 @@ sealed unsafe class LinearTrial : ITrial
     public LinearTrial(KernelRegistry registry, IntegerKernel kernel, MatrixShape shape, Epilogue epilogue, TrialMemory memory)
     {
         (_shape, Epilogue, _output) = (shape, epilogue, memory.Output);
-        var layer = new LinearShape(WeightFormat.S8, shape.M, shape.K, shape.N);
-        _linear = new(layer, kernel, registry.Rows);
-        _reference = new(layer with { M = 1 }, registry.ReferenceOf(kernel), ScalarRows);
-        _activations = memory.Activations(NumberType.U8, TrialData.Random(kernel.Name, shape, seed: 1).ActivationRows);
+        var layer = new LinearShape(Enum.Parse<WeightFormat>($"{kernel.Name.B}"), shape.M, shape.K, shape.N);
+        _linear = new(layer, kernel, registry.Rows, registry.Attention);
+        _reference = new(layer with { M = 1 }, registry.ReferenceOf(kernel), ScalarRows, registry.Attention);
+        _activations = memory.Activations(NumberType.U8, TrialData.RandomRows(NumberType.U8, shape.M, shape.K, seed: 1));
         (_rowScales, _before) = (SyntheticLinear.RandomFloats(shape.M), SyntheticLinear.RandomFloats(shape.M * shape.N));
         _headScales = new((long)shape.M * Heads * sizeof(float));
         _scratch = new(Math.Max(_linear.ScratchBytes, _reference.ScratchBytes));

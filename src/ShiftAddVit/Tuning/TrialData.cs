@@ -16,24 +16,17 @@ namespace ShiftAddVit.Tuning;
 sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] ActivationRows, byte[] WeightRows)
 {
     /// <summary>Random operands for kernels that take these types: the same ones for the same types, shape and seed.</summary>
-    public static TrialData Random(KernelName kernel, MatrixShape shape, int seed)
+    public static TrialData Random(KernelName kernel, MatrixShape shape, int seed) =>
+        new(kernel.B, shape, RandomRows(kernel.A, shape.M, shape.K, seed), RandomRows(kernel.B, shape.N, shape.K, ~seed));
+
+    /// <summary>Random numbers of a type, K a row.</summary>
+    public static byte[] RandomRows(NumberType type, int rows, int k, int seed) => type switch
     {
-        var random = new Random(seed);
-        return new(
-            kernel.B, shape,
-            kernel.A switch
-            {
-                NumberType.F32 => Floats(random, shape.M * shape.K),
-                NumberType.B1 => Bits(random, shape.M, shape.K),
-                _ => Bytes(random, shape.M * shape.K),
-            },
-            kernel.B switch
-            {
-                NumberType.F32 => Floats(random, shape.N * shape.K),
-                NumberType.B1 => Bits(random, shape.N, shape.K),
-                _ => Integers(random, Codebook.Of(Format(kernel.B)), shape.N * shape.K),
-            });
-    }
+        NumberType.F32 => Floats(new(seed), rows * k),
+        NumberType.B1 => Bits(new(seed), rows, k),
+        NumberType.U8 => Bytes(new(seed), rows * k),
+        _ => Integers(new(seed), Codebook.Of(Format(type)), rows * k),
+    };
 
     /// <summary>The operands of some rows and outputs.</summary>
     public TrialData Select(int[] rows, int[] outputs) =>

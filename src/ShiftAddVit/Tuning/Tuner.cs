@@ -7,39 +7,48 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Tuning;
 
 /// <summary>
-/// Finds what is fastest on this machine: for each shape of a model a kernel, that is tile and schedule, then with these kernels the rows
-/// of a block for each number of threads. Times kernels and a chain of them on random data, never a whole model.
+/// Finds what is fastest on this machine: for each shape of a model a kernel, that is tile, unrolling and schedule, then with these kernels
+/// the rows of a block, for one image and for many, and the cut of attention for each number of threads. Times kernels and chains of them on random data, never a whole model.
 /// </summary>
 public sealed class Tuner
 {
     /// <summary>How often a kernel that seems too slow is timed anew.</summary>
     const int Confirmations = 3;
 
+    /// <summary>Images of a call that rows of a block are chosen for.</summary>
+    static readonly int[] Batches = [1, RowChain.Many];
+
     readonly KernelRegistry _registry;
     readonly TimeSpan _duration;
     readonly Func<LinearShape, ImmutableArray<Kernel>, ICandidateTimer> _linearTimer;
     readonly Func<TunedChoices, RowChain, ICandidateTimer> _chainTimer;
+    readonly Func<TunedChoices, AttentionShape, ICandidateTimer> _attentionTimer;
 
     /// <summary>Tunes with a registry's kernels.</summary>
     /// <param name="registry">The kernels to choose from.</param>
     /// <param name="duration">How long a choice may take; each candidate is timed a few times in any case.</param>
     public Tuner(KernelRegistry registry, TimeSpan duration) : this(
         registry, duration, (shape, kernels) => new LinearTimer(registry, shape, kernels),
-        (tuned, chain) => new RowChainTimer(registry, tuned, chain, chain.Candidates))
+        (tuned, chain) => new RowChainTimer(registry, tuned, chain, chain.Candidates),
+        (tuned, shape) => new AttentionTimer(registry, tuned, shape, shape.Candidates))
     {
     }
 
     internal Tuner(
         KernelRegistry registry, TimeSpan duration, Func<LinearShape, ImmutableArray<Kernel>, ICandidateTimer> linearTimer,
-        Func<TunedChoices, RowChain, ICandidateTimer> chainTimer) =>
-        (_registry, _duration, _linearTimer, _chainTimer) = (registry, duration, linearTimer, chainTimer);
+        Func<TunedChoices, RowChain, ICandidateTimer> chainTimer, Func<TunedChoices, AttentionShape, ICandidateTimer> attentionTimer)
+    {
+        (_registry, _duration) = (registry, duration);
+        (_linearTimer, _chainTimer, _attentionTimer) = (linearTimer, chainTimer, attentionTimer);
+    }
 
     /// <summary>How many choices a model asks for on so many numbers of threads.</summary>
-    public static int Choices(VitGraph graph, int threadCounts) => ModelShapes.Of(graph).Count + (HasChain(graph) ? threadCounts : 0);
+    public static int Choices(VitGraph graph, int threadCounts) =>
+        ModelShapes.Of(graph).Count + ((HasChain(graph) ? Batches.Length : 0) + (ModelShapes.RunsInBytes(graph) ? 1 : 0)) * threadCounts;
 
     /// <summary>Makes every choice of a model.</summary>
     /// <param name="graph">The model; only its shapes and formats matter.</param>
-    /// <param name="threads">Each number of threads that the rows of a block are chosen for, once.</param>
+    /// <param name="threads">Each number of threads that blocks and cuts are chosen for, once.</param>
     /// <param name="progress">Told how many choices are made.</param>
     /// <param name="cancellation">Looked at before each timed call.</param>
     public TuningResult Tune(
@@ -50,13 +59,20 @@ public sealed class Tuner
         var decisions = ImmutableArray.CreateBuilder<TuningDecision>();
         foreach (var shape in ModelShapes.Of(graph))
         {
-            Add(DecideKernel(shape, cancellation));
-            choices = choices with { Kernels = choices.Kernels.Add(shape, Named(shape, decisions[^1].Pick.Name).Name) };
+            Add(DecideKernel(shape, [.. _registry.Usable(shape)], _registry.Linear(shape), cancellation, out var kernel));
+            choices = choices with { Kernels = choices.Kernels.Add(shape, kernel.Name) };
         }
-        foreach (var chain in HasChain(graph) ? threads.Select(count => RowChain.Of(graph, count)) : [])
+        foreach (var chain in HasChain(graph) ? threads.SelectMany(count => Batches.Select(images => RowChain.Of(graph, count, images))) : [])
         {
-            Add(DecideRowBlock(choices, chain, cancellation));
-            choices = choices with { RowBlocks = choices.RowBlocks.Add(chain, Rows(chain, decisions[^1].Pick.Name)) };
+            using var timer = _chainTimer(choices, chain);
+            Add(Decide($"{chain}", chain.StaticRows, chain.Candidates, Describe, timer, cancellation, out var rows));
+            choices = choices with { RowBlocks = choices.RowBlocks.Add(chain, rows) };
+        }
+        foreach (var shape in ModelShapes.RunsInBytes(graph) ? threads.Select(count => AttentionShape.Of(graph.Architecture, count)) : [])
+        {
+            using var timer = _attentionTimer(choices, shape);
+            Add(Decide($"{shape}", AttentionSplit.Static, shape.Candidates, split => $"{split}", timer, cancellation, out var split));
+            choices = choices with { Splits = choices.Splits.Add(shape, split) };
         }
         return new(choices, decisions.ToImmutable());
 
@@ -69,13 +85,13 @@ public sealed class Tuner
 
     /// <summary>Times the kernels of a shape.</summary>
     public TuningDecision DecideKernel(LinearShape shape, CancellationToken cancellation = default) =>
-        DecideKernel(shape, [.. _registry.Usable(shape)], _registry.Linear(shape), cancellation);
+        DecideKernel(shape, [.. _registry.Usable(shape)], _registry.Linear(shape), cancellation, out _);
 
     /// <summary>
     /// Compares the kernel that runs a shape with the fastest. One that seems slower than allowed is timed anew beside the fastest, a few
     /// times, and found too slow only if it is each time: a busy machine makes no verdict.
     /// </summary>
-    /// <param name="shape">The shape.</param>
+    /// <param name="shape">The shape, of any M.</param>
     /// <param name="tuned">What is tuned; the registry's ranking says the rest.</param>
     /// <param name="percent">How much slower it may be.</param>
     /// <param name="cancellation">Looked at before each timed call.</param>
@@ -83,37 +99,43 @@ public sealed class Tuner
     {
         ArgumentNullException.ThrowIfNull(tuned);
         var pick = tuned.Kernel(_registry, shape);
-        var check = new PickCheck(DecideKernel(shape, [.. _registry.Usable(shape)], pick, cancellation), percent);
-        for (var i = 0; i < Confirmations && check.IsTooSlow; i++)
-            check = new(DecideKernel(shape, [pick, Named(shape, check.Decision.Times[0].Name)], pick, cancellation), percent);
-        return check;
+        Kernel[] kernels = [.. _registry.Usable(shape)];
+        for (var i = 0; ; i++)
+        {
+            var check = new PickCheck(DecideKernel(shape, kernels, pick, cancellation, out _), percent);
+            if (i == Confirmations || !check.IsTooSlow) return check;
+            kernels = [pick, kernels.First(kernel => $"{kernel.Name}" == check.Decision.Times[0].Name)];
+        }
     }
 
-    TuningDecision DecideKernel(LinearShape shape, ImmutableArray<Kernel> kernels, Kernel standard, CancellationToken cancellation)
+    /// <summary>As above, of every layer of some extents: of each weight format those that are tuned, else those that there may be.</summary>
+    public IEnumerable<PickCheck> Check(MatrixShape shape, TunedChoices tuned, double percent, CancellationToken cancellation = default)
     {
-        using var timer = _linearTimer(shape, kernels);
-        return Decide($"{shape}", $"{standard.Name}", [.. kernels.Select(kernel => $"{kernel.Name}")], timer, cancellation);
+        ArgumentNullException.ThrowIfNull(tuned);
+        return Enum.GetValues<WeightFormat>().SelectMany(weights => tuned.Layers(weights, shape))
+            .Select(layer => Check(layer, tuned, percent, cancellation));
     }
 
-    TuningDecision DecideRowBlock(TunedChoices tuned, RowChain chain, CancellationToken cancellation)
+    TuningDecision DecideKernel(
+        LinearShape shape, IReadOnlyList<Kernel> kernels, Kernel standard, CancellationToken cancellation, out Kernel pick)
     {
-        using var timer = _chainTimer(tuned, chain);
-        return Decide($"{chain}", Describe(chain.StaticRows), [.. chain.Candidates.Select(Describe)], timer, cancellation);
+        using var timer = _linearTimer(shape, [.. kernels]);
+        return Decide($"{shape}", standard, kernels, kernel => $"{kernel.Name}", timer, cancellation, out pick);
     }
 
-    TuningDecision Decide(
-        string subject, string standard, ImmutableArray<string> names, ICandidateTimer timer, CancellationToken cancellation)
+    TuningDecision Decide<T>(
+        string subject, T standard, IReadOnlyList<T> candidates, Func<T, string> name, ICandidateTimer timer, CancellationToken cancellation,
+        out T pick)
     {
-        var times = Race.Run(timer, names.Length, _duration, cancellation);
-        return new(subject, standard, [.. names.Zip(times, (name, time) => new CandidateTime(name, time)).OrderBy(time => time.Microseconds)]);
+        string[] names = [.. candidates.Select(name)];
+        var times = Race.Run(timer, names.Length, _duration, cancellation).Select((time, i) => new CandidateTime(names[i], time));
+        var decision = new TuningDecision(subject, name(standard), [.. times.OrderBy(time => time.Microseconds)]);
+        pick = candidates[Array.IndexOf(names, decision.Pick.Name)];
+        return decision;
     }
-
-    Kernel Named(LinearShape shape, string name) => _registry.Usable(shape).First(kernel => $"{kernel.Name}" == name);
 
     /// <summary>Rows are cut for the sake of integer layers; a float chain keeps its blocks.</summary>
     static bool HasChain(VitGraph graph) => RowChain.Of(graph, threads: 1).Weights != WeightFormat.F32;
 
     static string Describe(int rows) => string.Create(CultureInfo.InvariantCulture, $"{rows} rows");
-
-    static int Rows(RowChain chain, string description) => chain.Candidates.First(rows => Describe(rows) == description);
 }

@@ -34,12 +34,12 @@ public sealed class TuningCache(string? folder)
         try
         {
             var file = JsonSerializer.Deserialize(ReadBytes(Path), TuningJson.Default.TuningFile) ?? throw new JsonException();
-            if (Stale(file.Origin, TuningOrigin.Of(registry)) is not { } stale) return file.Choices();
+            if (file.Origin.Stale(TuningOrigin.Of(registry)) is not { } stale) return file.Choices();
             warning = Warning(stale);
         }
         catch (Exception failure) when (failure is JsonException or IOException or UnauthorizedAccessException)
         {
-            warning = Warning(failure is JsonException ? "damaged" : ErrorText.FirstLine(failure.Message));
+            warning = Warning(failure is JsonException ? "damaged, or in an earlier form" : ErrorText.FirstLine(failure.Message));
         }
         return TunedChoices.None;
     }
@@ -74,12 +74,6 @@ public sealed class TuningCache(string? folder)
     }
 
     string Warning(string why) => $"{Path}: tuned choices are not used: {why}; 'shiftadd tune' makes them anew";
-
-    static string? Stale(TuningOrigin found, TuningOrigin here) =>
-        found.Cpu != here.Cpu ? $"made on {ErrorText.Quote(found.Cpu)}, this is {here.Cpu}"
-        : found.Version != here.Version ? $"made by version {ErrorText.Quote(found.Version)}, this is {here.Version}"
-        : found.Kernels != here.Kernels ? "made for other kernels"
-        : null;
 
     /// <summary>What somebody else may have put there can neither block nor fill the memory.</summary>
     static ReadOnlySpan<byte> ReadBytes(string path)

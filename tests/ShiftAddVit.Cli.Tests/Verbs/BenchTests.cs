@@ -43,6 +43,9 @@ public class BenchTests : CommandTests
         var json = (await Run(["bench", .. arguments, "--seconds", "1", "--budget", "--json"])).Succeeded().Json;
         var parts = json.GetProperty("budget").EnumerateArray().ToArray();
         Assert.InRange(parts.Sum(part => part.GetProperty("share").GetDouble()), 0.999, 1.001);
+        // Floors are those of the default form, where both peaks can be measured.
+        var hasFloors = json.TryGetProperty("peak_byte_products", out _) && !arguments.Contains("--exact");
+        Assert.All(parts, part => Assert.Equal(hasFloors, part.TryGetProperty("floor_ms", out var floor) && floor.GetDouble() >= 0));
         return [.. parts.Select(part => part.GetProperty("work").GetString()!)];
     }
 

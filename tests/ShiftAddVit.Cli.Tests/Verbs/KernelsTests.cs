@@ -11,14 +11,23 @@ public class KernelsTests : CommandTests
         var json = (await Run("kernels", "--shape", "7,40,33", "--shape", "1,1,1", "--json")).Succeeded().Json;
         Assert.Equal("shapes", JsonNames.Of(json));
         var shapes = json.GetProperty("shapes").EnumerateArray().ToArray();
-        Assert.All(shapes, shape => Assert.Equal("m k n peak_multiply_adds peak_byte_products stores kernels epilogues", JsonNames.Of(shape)));
+        Assert.All(shapes, shape => Assert.Equal("m k n peak_multiply_adds peak_byte_products stores kernels epilogues picks", JsonNames.Of(shape)));
         Assert.Equal(["7 40 33", "1 1 1"], shapes.Select(shape => $"{shape.GetProperty("m")} {shape.GetProperty("k")} {shape.GetProperty("n")}"));
         foreach (var shape in shapes)
         {
             var kernels = shape.GetProperty("kernels").EnumerateArray().ToArray();
             Assert.Equal(KernelRegistry.Default.All.Select(info => $"{info.Name}"), kernels.Select(kernel => kernel.GetProperty("name").GetString()));
             Assert.All(kernels, AssertRow);
+            var picks = shape.GetProperty("picks").EnumerateArray().ToArray();
+            Assert.All(picks, pick => Assert.Equal("layer kernel us fastest fastest_us slower_percent", JsonNames.Of(pick)));
+            Assert.All(picks, pick => Assert.InRange(pick.GetProperty("slower_percent").GetDouble(), 0, double.MaxValue));
+            Assert.Subset(
+                kernels.Where(kernel => kernel.GetProperty("verdict").GetString() == "chosen").Select(kernel => $"{kernel.GetProperty("name")}").ToHashSet(),
+                picks.Select(pick => $"{pick.GetProperty("kernel")}").ToHashSet());
         }
+        Assert.Equal(
+            ["F32 1x1x1", "P4 1x1x1", "P4P4 1x1x1", "S8 1x1x1"],
+            shapes[1].GetProperty("picks").EnumerateArray().Select(pick => $"{pick.GetProperty("layer")}").Order(StringComparer.Ordinal));
     }
 
     static void AssertRow(JsonElement kernel)

@@ -4,6 +4,7 @@ using ShiftAddVit.Kernels.Reference;
 using ShiftAddVit.Models;
 using ShiftAddVit.Reparameterization;
 using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Tests.Inference;
 
@@ -19,28 +20,29 @@ public class LayerByLayerTests
     /// <summary>End to end one rounding that flips cascades: a logit may move by 5 % of the range of the logits.</summary>
     const double LogitTolerance = 0.05;
 
-    public static TheoryData<KernelIsa, WeightFormat, bool> Cases
+    /// <summary>Models by their width, with a distillation token and without.</summary>
+    static readonly Dictionary<string, VitArchitecture> Architectures = new()
     {
-        get
-        {
-            var data = new TheoryData<KernelIsa, WeightFormat, bool>();
-            foreach (var isa in Enum.GetValues<KernelIsa>())
-                foreach (var format in Enum.GetValues<WeightFormat>())
-                    foreach (var distilled in new[] { false, true }) data.Add(isa, format, distilled);
-            return data;
-        }
-    }
+        ["narrow"] = TinyModels.Architecture, ["distilled"] = TinyModels.Architecture with { DistillationToken = true }, ["wide"] = TinyModels.Wide,
+    };
 
-    static VitGraph Model(WeightFormat format, bool distilled) =>
-        LinearPass.Apply(TinyModels.Create(TinyModels.Architecture with { DistillationToken = distilled }), format).Graph;
+    public static TheoryData<KernelIsa, WeightFormat, string> Cases =>
+    [
+        .. from isa in Enum.GetValues<KernelIsa>()
+           from format in Enum.GetValues<WeightFormat>()
+           from name in Architectures.Keys
+           select (isa, format, name),
+    ];
+
+    static VitGraph Model(WeightFormat format, string name) => LinearPass.Apply(TinyModels.Create(Architectures[name]), format).Graph;
 
     static CompiledModel Compile(VitGraph graph, KernelIsa isa, bool exact) =>
         CompiledModel.Compile(graph, new() { Registry = new KernelRegistry(isa), Exact = exact });
 
     [Theory, MemberData(nameof(Cases))]
-    public void Every_layer_computes_what_its_definition_says(KernelIsa isa, WeightFormat format, bool distilled)
+    public void Every_layer_computes_what_its_definition_says(KernelIsa isa, WeightFormat format, string name)
     {
-        var graph = Model(format, distilled);
+        var graph = Model(format, name);
         using var model = Compile(graph, isa, exact: true);
         var (seen, scalar) = (ActivationLog.Of(model, TinyModels.Images(graph.Architecture, 1)), new ScalarModel(graph));
         AssertEmbedding(graph, seen);
@@ -106,31 +108,38 @@ public class LayerByLayerTests
         }
     }
 
-    /// <summary>What is not exact by default has bits of its own, the same on every instruction set.</summary>
+    /// <summary>
+    /// What is not exact by default has bits of its own, the same on every instruction set: all of a block but the sums of its norms.
+    /// </summary>
     [Theory, MemberData(nameof(Cases))]
-    public void Attention_on_bytes_and_gelu_from_a_table_have_the_bits_of_their_references(KernelIsa isa, WeightFormat format, bool distilled)
+    public void Blocks_with_attention_on_bytes_and_gelu_from_a_table_have_the_bits_of_their_references(KernelIsa isa, WeightFormat format, string name)
     {
-        var graph = Model(format, distilled);
+        var graph = Model(format, name);
         using var model = Compile(graph, isa, exact: false);
         Assert.Equal(format == WeightFormat.F32, model.Exact);
         if (model.Exact) return;
         var seen = ActivationLog.Of(model, TinyModels.Images(graph.Architecture, 1));
-        foreach (var block in graph.Blocks)
+        var residual = seen[ActivationKind.Residual, "embed"];
+        for (var i = 0; i < graph.Blocks.Length; i++)
         {
-            var (qkv, projection, fc1, fc2) = TinyModels.LinearsOf(block);
+            var (qkv, projection, fc1, fc2) = TinyModels.LinearsOf(graph.Blocks[i]);
             Assert.Equal(ByteAttention.Run(graph.Architecture, Bits(qkv, Input(seen, qkv))), Input(seen, projection));
             var hidden = Bits(fc1, Input(seen, fc1));
             RowReference.TableGelu(hidden, hidden);
             Assert.Equal(hidden, Input(seen, fc2));
+            RowReference.Add(Bits(projection, Input(seen, projection)), residual);
+            RowReference.Add(Bits(fc2, hidden), residual);
+            Assert.Equal(residual, seen[ActivationKind.Residual, $"blocks.{i}"]);
         }
     }
 
     [Theory]
     [InlineData(WeightFormat.F32, true), InlineData(WeightFormat.S8, true), InlineData(WeightFormat.P4, true), InlineData(WeightFormat.P4P4, true)]
     [InlineData(WeightFormat.S8, false), InlineData(WeightFormat.P4, false), InlineData(WeightFormat.P4P4, false)]
-    public void Logits_agree_between_all_instruction_sets(WeightFormat format, bool exact)
+    [InlineData(WeightFormat.S8, false, "wide"), InlineData(WeightFormat.P4, false, "wide"), InlineData(WeightFormat.P4P4, false, "wide")]
+    public void Logits_agree_between_all_instruction_sets(WeightFormat format, bool exact, string name = "narrow")
     {
-        var graph = Model(format, distilled: false);
+        var graph = Model(format, name);
         var image = TinyModels.Images(graph.Architecture, 1);
         using var reference = Compile(graph, KernelIsa.Reference, exact);
         var expected = ActivationLog.Of(reference, image)[ActivationKind.Logits, "logits"];
@@ -157,7 +166,7 @@ public class LayerByLayerTests
                 var expected = Bits(layer, x);
                 foreach (var isa in Enum.GetValues<KernelIsa>())
                 {
-                    using var compiled = new CompiledLinear(layer, new KernelRegistry(isa));
+                    using var compiled = new CompiledLinear(layer, new KernelRegistry(isa), TunedChoices.None, headSize: 1);
                     using var scratch = new AlignedBuffer(compiled.ScratchBytes(m));
                     var y = new float[m * n];
                     fixed (float* px = x, py = y) compiled.Apply(px, m, py, n, Epilogue.Store, scratch.Pointer);

@@ -18,6 +18,17 @@ public class OperationCountTests
     public void Only_what_the_heads_read_of_the_last_block_counts(Work work, long expected) =>
         Assert.Equal(expected, OperationCount.MultiplyAdds(TinyModels.Architecture, work));
 
+    /// <summary>By hand: of the last block's eleven tokens that go on, counted over both blocks, two heads.</summary>
+    [Theory]
+    [InlineData(Work.Patches, 9 * 192)]
+    [InlineData(Work.Norm, 4 * (20 + 11) * 20)]
+    [InlineData(Work.PackHeads, 20 * 20)]
+    [InlineData(Work.Softmax, 2 * 11 * 10 * 2)]
+    [InlineData(Work.Quantize, 11 * (20 + 37))]
+    [InlineData(Work.Fc1, 0)]
+    public void Multiplications_are_those_of_the_definitions(Work work, long expected) =>
+        Assert.Equal(expected, OperationCount.Multiplications(TinyModels.Architecture, work));
+
     [Fact]
     public void All_work_together_is_the_sum() => Assert.Equal(
         Enum.GetValues<Work>().Sum(work => OperationCount.MultiplyAdds(TinyModels.Architecture, work)),

@@ -2,6 +2,7 @@ using ShiftAddVit.Inference;
 using ShiftAddVit.Models;
 using ShiftAddVit.Reparameterization;
 using ShiftAddVit.Tensors;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Tests.Inference;
 
@@ -11,13 +12,16 @@ public class SessionTests
 
     /// <summary>37 tokens: five images of them do not fill whole parts of 24 rows, so that images share parts.</summary>
     static readonly VitArchitecture Architecture = TinyModels.Architecture with { ImageSize = 48 };
+    static readonly VitArchitecture Wide = TinyModels.Wide with { ImageSize = 48 };
     static readonly int ImageLength = VitArchitecture.Channels * Architecture.ImageSize * Architecture.ImageSize;
     static readonly float[] Images = TinyModels.Images(Architecture, Batch);
 
     public static TheoryData<WeightFormat> Formats => [.. Enum.GetValues<WeightFormat>()];
 
-    static CompiledModel Model(WeightFormat format = WeightFormat.P4, bool distilled = false) =>
-        CompiledModel.Compile(LinearPass.Apply(TinyModels.Create(Architecture with { DistillationToken = distilled }), format).Graph);
+    public static TheoryData<WeightFormat, bool> FormatsAndWidths => [.. Formats.SelectMany(row => (bool[])[false, true], (row, wide) => (row.Data, wide))];
+
+    static CompiledModel Model(WeightFormat format = WeightFormat.P4, bool distilled = false, bool wide = false) =>
+        CompiledModel.Compile(LinearPass.Apply(TinyModels.Create((wide ? Wide : Architecture) with { DistillationToken = distilled }), format).Graph);
 
     static ReadOnlySpan<float> Image(int index) => Images.AsSpan(index * ImageLength, ImageLength);
 
@@ -27,10 +31,10 @@ public class SessionTests
         return session.Run(images, batch);
     }
 
-    [Theory, MemberData(nameof(Formats))]
-    public void The_output_of_an_image_depends_on_nothing_but_the_image(WeightFormat format)
+    [Theory, MemberData(nameof(FormatsAndWidths))]
+    public void The_output_of_an_image_depends_on_nothing_but_the_image(WeightFormat format, bool wide)
     {
-        using var model = Model(format, distilled: format == WeightFormat.S8);
+        using var model = Model(format, distilled: format == WeightFormat.S8, wide);
         var alone = Enumerable.Range(0, Batch).SelectMany(i => Run(model, Image(i), 1, maxBatch: 1)).ToArray();
         Assert.Equal(Batch, alone.Chunk(Architecture.Classes).Select(logits => logits[0]).Distinct().Count());
         for (var threads = 1; threads <= 4; threads++) Assert.Equal(alone, Run(model, Images, Batch, threads));
@@ -62,21 +66,9 @@ public class SessionTests
         using var model = Model();
         var expected = Run(model, Images, Batch);
         var results = new float[4][];
-        Parallel.For(0, results.Length, i => results[i] = Run(model, Images, Batch, threads: 1 + i % 2));
+        // Not 1 + i % 2: emulated as Arm64 code (QEMU 7.2), that is 0 for odd i.
+        Parallel.For(0, results.Length, i => results[i] = Run(model, Images, Batch, threads: 1 + (i & 1)));
         Assert.All(results, result => Assert.Equal(expected, result));
-    }
-
-    [Theory]
-    [InlineData(1), InlineData(2)]
-    public void A_run_allocates_nothing(int threads)
-    {
-        using var model = Model(distilled: true);
-        using var session = model.CreateSession(new() { MaxBatch = 2, Threads = threads });
-        var logits = new float[2 * Architecture.Classes];
-        for (var i = 0; i < 3; i++) session.Run(Images.AsSpan(0, 2 * ImageLength), 2, logits);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        session.Run(Images.AsSpan(0, 2 * ImageLength), 2, logits);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     [Fact]
@@ -89,10 +81,11 @@ public class SessionTests
             Assert.Equal(batch, session.MaxBatch);
             return session.ArenaBytes;
         }
-        var perImage = Bytes(2, 1) - Bytes(1, 1);
-        Assert.True(perImage > 0 && Bytes(1, 2) > Bytes(1, 1));
+        // Up to many images the rows of a block grow as well.
+        var perImage = Bytes(RowChain.Many + 1, 1) - Bytes(RowChain.Many, 1);
+        Assert.True(perImage > 0 && Bytes(1, 2) > Bytes(1, 1) && Bytes(2, 1) > Bytes(1, 1));
         // Regions start on multiples of 64 bytes.
-        Assert.InRange(Bytes(9, 1) - Bytes(1, 1), 8 * (perImage - 256), 8 * (perImage + 256));
+        Assert.InRange(Bytes(RowChain.Many + 8, 1) - Bytes(RowChain.Many, 1), 8 * (perImage - 256), 8 * (perImage + 256));
     }
 
     [Fact]
@@ -138,11 +131,11 @@ public class SessionTests
     }
 
     [Theory]
-    [InlineData(false), InlineData(true)]
-    public void What_the_heads_do_not_read_is_left_out_without_a_trace(bool distilled)
+    [InlineData(false, false), InlineData(true, false), InlineData(false, true), InlineData(true, true)]
+    public void What_the_heads_do_not_read_is_left_out_without_a_trace(bool distilled, bool wide)
     {
         // An observer sees the whole last block, so that nothing of it is left out.
-        using var model = Model(distilled: distilled);
+        using var model = Model(distilled: distilled, wide: wide);
         using var whole = model.CreateSession(new() { MaxBatch = Batch, Observer = (in _) => { } });
         using var pruned = model.CreateSession(new() { MaxBatch = Batch, Threads = 2 });
         Assert.Equal(whole.Run(Images, Batch), pruned.Run(Images, Batch));

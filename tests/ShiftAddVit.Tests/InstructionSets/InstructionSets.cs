@@ -12,7 +12,8 @@ public static class InstructionSet
 
     static readonly (string Name, bool IsOffered)[] Known =
     [
-        ("Avx512F", Avx512F.IsSupported), ("Vbmi", Avx512Vbmi.IsSupported), ("Vbmi2", Avx512Vbmi2.IsSupported), ("Avx2", Avx2.IsSupported),
+        ("Avx512F", Avx512F.IsSupported), ("Vbmi", Avx512Vbmi.IsSupported), ("Vbmi2", Avx512Vbmi2.IsSupported), ("AvxVnni", AvxVnni.IsSupported),
+        ("Avx2", Avx2.IsSupported),
         ("Dp", Dp.IsSupported), ("Vector512", Vector512.IsHardwareAccelerated), ("Vector256", Vector256.IsHardwareAccelerated),
     ];
 

@@ -102,17 +102,6 @@ public class ThreadTeamTests
     }
 
     [Fact]
-    public void Runs_allocate_nothing()
-    {
-        using var team = new ThreadTeam(2);
-        var work = new Counters(64);
-        for (var run = 0; run < 100; run++) team.Run(work, 64);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var run = 0; run < 1000; run++) team.Run(work, 64);
-        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
-    }
-
-    [Fact]
     public void A_disposed_team_refuses_work()
     {
         var team = new ThreadTeam(3);

@@ -44,6 +44,7 @@ public class DocumentationTests
         AssertSection("docs/performance.md", "epilogues", PerformanceTables.Epilogues());
         AssertSection("docs/performance.md", "primitives", PerformanceTables.Primitives());
         AssertSection("docs/performance.md", "matmul", PerformanceTables.MatMul());
+        AssertSection("docs/performance.md", "static", PerformanceTables.StaticPicks());
     }
 
     [Fact]

@@ -7,34 +7,40 @@ namespace ShiftAddVit.Tests.Repository;
 /// <summary>The tables of docs/performance.md that are made from what eng/Measure.cs writes about one model and about kernels.</summary>
 static class PerformanceTables
 {
-    const string ChosenForTwoShifts = "MatShift_U8P4P4I32_6x64_Avx512Vnni", Float32 = "MatMul_F32F32F32_6x64_Avx512";
+    const string TwoShifts = "MatShift_U8P4P4I32", Float32 = "MatMul_F32F32F32";
 
     /// <summary>How many of the shapes of kernels.json, its first, are the paper's.</summary>
     const int PaperShapes = 4;
 
     static readonly string[] AllEpilogues = ["scales and bias", "residual", "gelu", "quantised heads"];
 
-    static readonly (string Kernel, string Label)[] AllPrimitives =
+    /// <summary>Operation and types, and the schedule where it is not the kernel that runs.</summary>
+    static readonly (string Job, string Schedule, string Label)[] AllPrimitives =
     [
-        (ChosenForTwoShifts, "MatShift, two terms: byte dot products (what runs)"), ("MatMul_U8S8I32_6x64_Avx512Vnni", "S8 MatMul: byte dot products"),
-        ("MatShift_U8P4I32_8x32_Avx512_Shift", "MatShift, one term: real shifts and adds"),
-        ("MatShift_U8P4P4I32_8x32_Avx512_Shift", "MatShift, two terms: real shifts and adds"),
-        ("MatShift_U8P4I32_3x32_Avx512_LookUp", "MatShift, one term: table look-up"),
-        ("MatShift_U8P4P4I32_3x32_Avx512_LookUp", "MatShift, two terms: table look-up"), (Float32, "fp32 MatMul"),
-        ("FakeShift_F32P4F32_6x64_Avx512", "fake shift"), ("MatDistance_U8S8I32_6x32_Avx512", "AdderNet (L1)"),
-        ("MatMul_B1B1I32_12x32_Avx512", "one-bit codes: popcount"),
+        (TwoShifts, "", "MatShift, two terms: what runs"), ("MatMul_U8S8I32", "", "S8 MatMul: what runs"),
+        ("MatShift_U8P4I32", "_Shift", "MatShift, one term: real shifts and adds"),
+        (TwoShifts, "_Shift", "MatShift, two terms: real shifts and adds"),
+        ("MatShift_U8P4I32", "_LookUp", "MatShift, one term: table look-up"),
+        (TwoShifts, "_LookUp", "MatShift, two terms: table look-up"), (Float32, "", "fp32 MatMul"),
+        ("FakeShift_F32P4F32", "", "fake shift"), ("MatDistance_U8S8I32", "", "AdderNet (L1)"),
+        ("MatMul_B1B1I32", "", "one-bit codes: popcount"),
     ];
 
-    /// <summary>Where a call's time goes, and what each product would take at the rate of byte dot products alone.</summary>
+    static readonly string[] AllFormats = ["F32", "S8", "P4", "P4P4"];
+
+    /// <summary>
+    /// Where a call's time goes, and what each kind of work would take at the least. Results without floors have those of products, which follow
+    /// from the peak.
+    /// </summary>
     public static string Budget() => Tables("scaling.json", result =>
     {
         var row = Rows(result).First(it => it["budget"] is not null);
         var parts = row["budget"]!.AsArray().Select(part => part!).ToArray();
         var (peak, all) = (Number(row, "peak_byte_products"), parts.Sum(part => Number(part, "ms")));
         var text = new StringBuilder("| work | multiply-adds | floor, ms | measured, ms | share | gap to the floor |\n|---|---|---|---|---|---|\n");
-        foreach (var part in parts) text.Append(Part($"{part["work"]}", Number(part, "multiply_adds"), Number(part, "ms"), peak, all));
-        var operations = parts.Sum(part => Number(part, "multiply_adds"));
-        return text.Append(Line($"| all | {operations / 1e6:0} M | {operations / peak / 1e6:0.00} | {all:0.00} | | |")).ToString();
+        foreach (var part in parts) text.Append(Part($"{part["work"]}", Number(part, "multiply_adds"), Number(part, "ms"), Floor(part, peak), all));
+        var (operations, floor) = (parts.Sum(part => Number(part, "multiply_adds")), parts.Sum(part => Floor(part, peak) ?? 0));
+        return text.Append(Line($"| all | {operations / 1e6:0} M | {floor:0.00} | {all:0.00} | | |")).ToString();
     });
 
     /// <summary>Time an image over that of a batch of one, and over that at the smallest side, beside the same ratio of multiply-adds.</summary>
@@ -68,13 +74,11 @@ static class PerformanceTables
         var text = new StringBuilder(Header(["M x K x N", "peak, G/s", "stores alone, G/s", "int32, of the lower", .. AllEpilogues]));
         foreach (var row in Rows(result))
         {
-            var (peak, stores) = (Number(row, "peak_byte_products"), Number(row, "stores"));
-            var timed = row["kernels"]!.AsArray().Concat(row["epilogues"]!.AsArray()).ToDictionary(it => $"{it!["name"]}", it => it!);
-            var rate = Number(timed[ChosenForTwoShifts], "giga_operations_per_second");
-            var cells = AllEpilogues.Select(epilogue => timed.TryGetValue($"{ChosenForTwoShifts} + {epilogue}", out var it)
-                ? Line($"{100 * Number(it, "share_of_peak"):0}", end: "") : "-");
-            var ofLower = 100 * rate / Math.Min(peak, stores);
-            text.Append(Line($"| {Shape(row)} | {peak:0} | {stores:0} | {ofLower:0} | {string.Join(" | ", cells)} |"));
+            var (peak, stores, chosen) = ((double?)row["peak_byte_products"], Number(row, "stores"), Kernel(row, TwoShifts, ""));
+            var cells = AllEpilogues.Select(epilogue => row["epilogues"]!.AsArray().SingleOrDefault(it => $"{it!["name"]}" == $"{chosen["name"]} + {epilogue}"))
+                .Select(it => Cell(it, "share_of_peak", "0", 100));
+            var ofLower = 100 * Number(chosen, "giga_operations_per_second") / Math.Min(peak ?? stores, stores);
+            text.Append(Line($"| {Shape(row)} | {(peak is null ? "-" : $"{peak:0}")} | {stores:0} | {ofLower:0} | {string.Join(" | ", cells)} |"));
         }
         return text.ToString();
     });
@@ -84,10 +88,22 @@ static class PerformanceTables
     {
         var shapes = Rows(result).Take(PaperShapes).ToArray();
         var text = new StringBuilder(Header(["kernel", .. shapes.Select(Shape)]));
-        foreach (var (name, label) in AllPrimitives)
-            text.Append(Line($"| {label} | {string.Join(" | ", shapes.Select(shape => Cell(shape, name, "speedup_over_float32", "0.00", 1)))} |"));
-        var shares = shapes.Select(shape => Cell(shape, Float32, "share_of_peak", "0", 100));
+        foreach (var (job, schedule, label) in AllPrimitives)
+        {
+            var cells = shapes.Select(shape => Cell(Kernel(shape, job, schedule), "speedup_over_float32", "0.00", 1));
+            text.Append(Line($"| {label} | {string.Join(" | ", cells)} |"));
+        }
+        var shares = shapes.Select(shape => Cell(Kernel(shape, Float32, ""), "share_of_peak", "0", 100));
         return text.Append(Line($"| fp32 MatMul, % of the rate of fused multiply-adds | {string.Join(" | ", shares)} |")).ToString();
+    });
+
+    /// <summary>By how much what runs untuned is slower than the fastest kernel: the most of all that may become of a layer's outputs.</summary>
+    public static string StaticPicks() => Tables("kernels.json", result =>
+    {
+        if (Rows(result).Any(row => row["picks"] is null)) return "Not measured.\n";
+        var text = new StringBuilder(Header(["M x K x N", .. AllFormats]));
+        foreach (var row in Rows(result)) text.Append(Line($"| {Shape(row)} | {string.Join(" | ", AllFormats.Select(format => Gap([row], format)))} |"));
+        return text.Append(Line($"| the most | {string.Join(" | ", AllFormats.Select(format => Gap(Rows(result), format)))} |")).ToString();
     });
 
     /// <summary>Our fp32 MatMul beside ONNX Runtime's.</summary>
@@ -102,8 +118,18 @@ static class PerformanceTables
         return text.ToString();
     });
 
-    static string Cell(JsonNode shape, string kernel, string number, string format, double scale) =>
-        (scale * Number(shape["kernels"]!.AsArray().Single(it => $"{it!["name"]}" == kernel)!, number)).ToString(format, CultureInfo.InvariantCulture);
+    /// <summary>The kernel of a schedule, else the one that runs.</summary>
+    static JsonNode Kernel(JsonNode shape, string job, string schedule) => shape["kernels"]!.AsArray().Single(it =>
+        $"{it!["name"]}".StartsWith($"{job}_", StringComparison.Ordinal)
+        && (schedule == "" ? $"{it["verdict"]}" == "chosen" : $"{it["name"]}".EndsWith(schedule, StringComparison.Ordinal)))!;
+
+    /// <summary>What this machine lacks has no number.</summary>
+    static string Cell(JsonNode? row, string number, string format, double scale) =>
+        (double?)row?[number] is { } value ? (scale * value).ToString(format, CultureInfo.InvariantCulture) : "-";
+
+    static string Gap(IEnumerable<JsonNode> rows, string format) => rows.SelectMany(row => row["picks"]!.AsArray())
+        .Where(pick => $"{pick!["layer"]}".StartsWith($"{format} ", StringComparison.Ordinal)).Max(pick => Number(pick!, "slower_percent"))
+        .ToString("0.0", CultureInfo.InvariantCulture);
 
     static string Shape(JsonNode row) => $"{row["m"]} x {row["k"]} x {row["n"]}";
 
@@ -112,11 +138,14 @@ static class PerformanceTables
     static string Header(params IReadOnlyCollection<string> columns) =>
         $"| {string.Join(" | ", columns)} |\n|{string.Concat(Enumerable.Repeat("---|", columns.Count))}\n";
 
-    static string Part(string work, double operations, double ms, double peak, double all)
+    static double? Floor(JsonNode part, double peak) => part["floor_ms"] is not null ? Number(part, "floor_ms")
+        : Number(part, "multiply_adds") is > 0 and var operations ? operations / peak / 1e6 : null;
+
+    static string Part(string work, double operations, double ms, double? floor, double all)
     {
-        if (operations == 0) return Line($"| {work} | - | - | {ms:0.00} | {100 * ms / all:0.0} % | - |");
-        var floor = operations / peak / 1e6;
-        return Line($"| {work} | {operations / 1e6:0.0} M | {floor:0.00} | {ms:0.00} | {100 * ms / all:0.0} % | {100 * (ms - floor) / all:0.0} % |");
+        var (count, least) = (operations == 0 ? "-" : Line($"{operations / 1e6:0.0} M", end: ""), floor is null ? "-" : Line($"{floor:0.00}", end: ""));
+        var gap = floor is null ? "-" : Line($"{100 * (ms - floor) / all:0.0} %", end: "");
+        return Line($"| {work} | {count} | {least} | {ms:0.00} | {100 * ms / all:0.0} % | {gap} |");
     }
 
     static string Tables(string name, Func<JsonNode, string> table)

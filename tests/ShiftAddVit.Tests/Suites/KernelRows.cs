@@ -46,9 +46,9 @@ static class KernelRows
         kernel is DotProductKernel { Name.Isa: KernelIsa.AvxVnni, CanRun: false } missing && CpuFeatures.Avx512Vnni
             ? new DotProductKernel(kernel.Name.Op, kernel.Name.B, Twin(missing.Tile)) : kernel;
 
-    /// <summary>The tile of a twin.</summary>
+    /// <summary>The tile of a twin, named after the instructions that it runs on.</summary>
     public static DotProductTile Twin(DotProductTile tile) =>
-        tile with { Isa = tile.Isa with { DotProduct = Code.EVEX_Vpdpbusd_ymm_k1z_ymm_ymmm256b32 } };
+        tile with { Isa = tile.Isa with { Name = KernelIsa.Avx512Vnni, DotProduct = Code.EVEX_Vpdpbusd_ymm_k1z_ymm_ymmm256b32 } };
 
     public static Kernel Find(string name) => Rows.Single(kernel => kernel.Name.ToString() == name);
 

@@ -52,6 +52,20 @@ public class LinearKernelTests
             if (!SameBits(expected.AsSpan(row * stride, n), actual.AsSpan(row * n, n))) Assert.Fail($"row {row} of {what}");
     }
 
+    /// <summary>Maxima of rows are gathered panel by panel, tiles above each other, and are those of all of a row in the end.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void Has_the_bits_of_the_definition_across_panels(string name)
+    {
+        const int m = 13;
+        var kernel = Find(name);
+        foreach (var k in (ReadOnlySpan<int>)[35, 192])
+        {
+            var layer = LinearCase.Random(new(5), kernel, m, 3 * kernel.Name.Nr, k);
+            foreach (var epilogue in Epilogues)
+                AssertCorner(Expected(kernel, layer, epilogue), 3 * kernel.Name.Nr, layer.Run(kernel, epilogue, Rows), m, 3 * kernel.Name.Nr, $"{epilogue} {k}");
+        }
+    }
+
     [Theory, MemberData(nameof(Names))]
     public void Has_the_bits_of_the_definition_for_any_shape(string name)
     {

@@ -20,8 +20,8 @@ public class TunedChoicesTests
     static TunedChoices Kernels(VitGraph graph, Func<LinearShape, KernelName> kernel) =>
         TunedChoices.None with { Kernels = ModelShapes.Of(graph).ToImmutableDictionary(shape => shape, kernel) };
 
-    static TunedChoices RowBlock(VitGraph graph, int threads, int rows) =>
-        TunedChoices.None with { RowBlocks = ImmutableDictionary<RowChain, int>.Empty.Add(RowChain.Of(graph, threads), rows) };
+    static TunedChoices RowBlock(VitGraph graph, int threads, int rows, int images = 1) =>
+        TunedChoices.None with { RowBlocks = ImmutableDictionary<RowChain, int>.Empty.Add(RowChain.Of(graph, threads, images), rows) };
 
     static TunedChoices Only(LinearShape shape, KernelName name) =>
         TunedChoices.None with { Kernels = ImmutableDictionary<LinearShape, KernelName>.Empty.Add(shape, name) };
@@ -40,9 +40,8 @@ public class TunedChoicesTests
     {
         var graph = LinearPass.Apply(TinyModels.Create(Architecture), format).Graph;
         var expected = Logits(graph, TunedChoices.None, 1, out var untuned);
-        // The patch embedding runs in bytes where the blocks do.
-        var embedding = format == WeightFormat.F32 ? WeightFormat.F32 : WeightFormat.S8;
-        var used = ModelShapes.Of(graph).Where(shape => shape.K != Architecture.PatchInputs || shape.Weights == embedding).ToArray();
+        // Of floats a model whose blocks run in bytes has its head only.
+        var used = ModelShapes.Of(graph).Where(shape => format == WeightFormat.F32 || shape.Weights != WeightFormat.F32 || shape.M == 1).ToArray();
         var most = ModelShapes.Of(graph).Max(shape => Registry.Usable(shape).Count());
         for (var i = 0; i < most; i++)
         {
@@ -51,26 +50,48 @@ public class TunedChoicesTests
             Assert.Equal(used.Select(shape => $"{Kernel(shape)}").Order().Distinct(), tuned.Order());
             if (i == most - 1) Assert.NotEqual(untuned, tuned);
         }
-        foreach (var rows in RowChain.Of(graph, threads: 2).Candidates)
-            Assert.Equal(expected, Logits(graph, RowBlock(graph, threads: 2, rows), 2, out _));
+        foreach (var rows in RowChain.Of(graph, threads: 2, Batch).Candidates)
+            Assert.Equal(expected, Logits(graph, RowBlock(graph, threads: 2, rows, Batch), 2, out _));
+        var shape = AttentionShape.Of(Architecture, threads: 2);
+        foreach (var split in shape.Candidates)
+            Assert.Equal(expected, Logits(graph, TunedChoices.None with { Splits = TunedChoices.None.Splits.Add(shape, split) }, 2, out _));
     }
 
     [Theory]
-    [InlineData(197, 1, 99)]
-    [InlineData(197, 2, 99)]
-    [InlineData(197, 3, 66)]
-    [InlineData(197, 4, 50)]
-    [InlineData(197, 1024, 12)]
-    [InlineData(577, 1, 97)]
-    [InlineData(577, 2, 97)]
-    [InlineData(10, 1, 12)]
-    [InlineData(65536, 7, 99)]
-    public void Threads_get_equal_blocks_unless_tuned(int tokens, int threads, int rows)
+    [InlineData(197, 1, 1, 99)]
+    [InlineData(197, 2, 1, 99)]
+    [InlineData(197, 3, 1, 66)]
+    [InlineData(197, 4, 1, 50)]
+    [InlineData(197, 4, 2, 99)]
+    [InlineData(197, 8, 1, 25)]
+    [InlineData(197, 8, 2, 50)]
+    [InlineData(197, 8, 8, 99)]
+    [InlineData(197, 1024, 1, 12)]
+    [InlineData(577, 1, 1, 97)]
+    [InlineData(577, 2, 1, 97)]
+    [InlineData(10, 1, 1, 12)]
+    [InlineData(10, 1, 8, 80)]
+    [InlineData(65536, 7, 1, 99)]
+    public void Threads_get_equal_blocks_unless_tuned(int tokens, int threads, int images, int rows)
     {
-        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, threads);
+        var chain = new RowChain(WeightFormat.P4, tokens, 192, 768, 64, threads, images);
         Assert.Equal(rows, TunedChoices.None.RowBlock(chain));
         Assert.Contains(rows, chain.Candidates);
         Assert.Equal(chain.Candidates.Distinct(), chain.Candidates);
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1, 1)]
+    [InlineData(3, 1, 197, 1)]
+    [InlineData(3, 2, 197, 2)]
+    [InlineData(24, 2, 197, 1)]
+    [InlineData(3, 64, 197, 9)]
+    [InlineData(3, 64, 1, 1)]
+    public void Heads_are_cut_where_threads_would_get_too_few(int heads, int threads, int queries, int pieces)
+    {
+        Assert.Equal(pieces, AttentionSplit.Static.Pieces(heads, threads, queries));
+        Assert.Contains(AttentionSplit.Static, new AttentionShape(queries, heads, 64, threads).Candidates);
+        Assert.All(new AttentionShape(queries, heads, 64, threads).Candidates, split => Assert.True(split.IsAllowed));
     }
 
     [Fact]
@@ -78,7 +99,8 @@ public class TunedChoicesTests
     {
         var graph = LinearPass.Apply(TinyModels.Create(Architecture), WeightFormat.P4).Graph;
         using var model = CompiledModel.Compile(graph, new() { Registry = Registry, Tuned = RowBlock(graph, threads: 2, 99) });
-        Assert.Equal((37, 99), (model.RowBlock(threads: 1), model.RowBlock(threads: 2)));
+        Assert.Equal((37, 99, 74), (model.RowBlock(threads: 1, 1), model.RowBlock(threads: 2, 1), model.RowBlock(threads: 2, 4)));
+        Assert.Equal(AttentionSplit.Static, model.AttentionSplit(threads: 2));
     }
 
     [Fact]
@@ -94,6 +116,29 @@ public class TunedChoicesTests
         var capped = new KernelRegistry(KernelIsa.Vector128);
         foreach (var name in names) Assert.Same(capped.Linear(shape), Only(shape, name).Kernel(capped, shape));
         Assert.NotSame(capped.Linear(shape), Only(shape, Registry.Usable(shape).Last().Name).Kernel(capped, shape));
+    }
+
+    [Fact]
+    public void A_kernel_is_tuned_for_blocks_of_any_number_of_rows_and_apart_for_one()
+    {
+        var shape = new LinearShape(WeightFormat.P4, RowChain.KernelRows, 20, 60);
+        var last = Registry.Usable(shape).Last();
+        foreach (var m in (int[])[2, 24, 197]) Assert.Same(last, Only(shape, last.Name).Kernel(Registry, shape with { M = m }));
+        Assert.Same(Registry.Linear(shape), Only(shape, last.Name).Kernel(Registry, shape with { M = 1 }));
+    }
+
+    [Fact]
+    public void The_layers_of_an_extent_are_the_tuned_ones_or_all_that_there_may_be()
+    {
+        var (tuned, m) = (new LinearShape(WeightFormat.P4, 24, 20, 192, LinearOutput.Gelu), new MatrixShape(7, 20, 192));
+        var choices = Only(tuned, Registry.Linear(tuned).Name);
+        Assert.Equal([tuned with { M = 7 }], choices.Layers(WeightFormat.P4, m));
+        Assert.Equal(
+            [LinearOutput.Stored, LinearOutput.Residual, LinearOutput.Gelu, LinearOutput.Heads],
+            choices.Layers(WeightFormat.S8, m).Select(layer => layer.Output));
+        Assert.Equal([LinearOutput.Stored], choices.Layers(WeightFormat.F32, m).Select(layer => layer.Output));
+        Assert.Equal([LinearOutput.Stored], choices.Layers(WeightFormat.P4, m with { M = 1 }).Select(layer => layer.Output));
+        Assert.DoesNotContain(LinearOutput.Heads, choices.Layers(WeightFormat.S8, m with { N = 64 }).Select(layer => layer.Output));
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public class TunerTests
     static readonly int[] Threads = [3, 1];
 
     static readonly KernelRegistry Registry = new(KernelIsa.Vector512);
-    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 20, 60);
+    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 20, 60, LinearOutput.Heads, 10);
     static readonly string[] Kernels = [.. Registry.Usable(Shape).Select(kernel => $"{kernel.Name}")];
     static readonly VitGraph Graph = LinearPass.Apply(TinyModels.Create(), WeightFormat.P4).Graph;
 
@@ -28,7 +28,7 @@ public class TunerTests
         }
         return new(
             Registry, duration, (shape, _) => Add(candidate => kernel?.Invoke(shape, candidate) ?? 10 + candidate),
-            (_, _) => Add(candidate => block?.Invoke(candidate) ?? 10));
+            (_, _) => Add(candidate => block?.Invoke(candidate) ?? 10), (_, shape) => Add(candidate => candidate == shape.Threads ? 5 : 10));
     }
 
     [Fact]
@@ -37,7 +37,7 @@ public class TunerTests
         var decision = Fake((_, candidate) => candidate == 1 ? 5 : 10).DecideKernel(Shape);
         Assert.Equal((Kernels[1], Kernels[0], 2), (decision.Pick.Name, decision.Static, decision.GainOverStatic));
         Assert.Equal(10, decision.RunnerUp!.Value.Microseconds);
-        Assert.Equal("P4 24x20x60", decision.Subject);
+        Assert.Equal("P4 24x20x60 heads of 10", decision.Subject);
         Assert.Equal(Kernels.Order(), decision.Times.Select(time => time.Name).Order());
         Assert.True(Assert.Single(_timers).IsDisposed);
     }
@@ -57,7 +57,7 @@ public class TunerTests
     {
         var registry = new KernelRegistry(KernelIsa.Reference);
         using var timer = new FakeTimer((_, _) => 10);
-        var decision = new Tuner(registry, TimeSpan.Zero, (_, _) => timer, (_, _) => timer).DecideKernel(Shape);
+        var decision = new Tuner(registry, TimeSpan.Zero, (_, _) => timer, (_, _) => timer, (_, _) => timer).DecideKernel(Shape);
         Assert.Null(decision.RunnerUp);
         Assert.Equal(1, decision.GainOverStatic);
     }
@@ -68,21 +68,30 @@ public class TunerTests
         var reported = new List<int>();
         var found = Fake((shape, candidate) => shape.K == 37 && candidate == 1 ? 5 : 10 + candidate, block => block == 3 ? 8 : 10)
             .Tune(Graph, Threads, new Reports(reported));
-        // Patch embedding in bytes and in floats, qkv, projection, fc1, fc2, head: two blocks of the same shapes.
+        // Patch embedding in bytes and in floats, qkv, projection, fc1, fc2, head: two blocks of the same shapes; attention in bytes and in floats.
         LinearShape[] shapes =
         [
-            new(WeightFormat.S8, 24, 192, 20), new(WeightFormat.F32, 24, 192, 20), new(WeightFormat.P4, 24, 20, 60), new(WeightFormat.P4, 24, 20, 20),
-            new(WeightFormat.P4, 24, 20, 37), new(WeightFormat.P4, 24, 37, 20), new(WeightFormat.F32, 1, 20, 7),
+            new(WeightFormat.S8, 24, 192, 20), new(WeightFormat.F32, 24, 192, 20), new(WeightFormat.P4, 24, 20, 60, LinearOutput.Heads, 10),
+            new(WeightFormat.P4, 24, 20, 20, LinearOutput.Residual), new(WeightFormat.P4, 24, 20, 37, LinearOutput.Gelu),
+            new(WeightFormat.P4, 24, 37, 20, LinearOutput.Residual), new(WeightFormat.F32, 1, 20, 7),
+            new(WeightFormat.S8, 24, 10, 10, LinearOutput.Sums), new(WeightFormat.S8, 24, 12, 10), new(WeightFormat.F32, 24, 10, 10),
         ];
         Assert.Equal(shapes, ModelShapes.Of(Graph));
-        Assert.Equal([.. shapes.Select(shape => $"{shape}"), "P4 10x20x37, 3 threads", "P4 10x20x37, 1 thread"], found.Decisions.Select(decision => decision.Subject));
+        Assert.Equal([.. shapes.Select(shape => $"{shape}"), "P4 10x20x37, 3 threads, 1 image", "P4 10x20x37, 3 threads, 8 images",
+            "P4 10x20x37, 1 thread, 1 image", "P4 10x20x37, 1 thread, 8 images",
+            "attention of 10 tokens, 2x10, 3 threads", "attention of 10 tokens, 2x10, 1 thread"], found.Decisions.Select(decision => decision.Subject));
         Assert.Equal(Enumerable.Range(1, Tuner.Choices(Graph, Threads.Length)), reported);
         Assert.Equal(shapes.ToHashSet(), found.Choices.Kernels.Keys.ToHashSet());
         foreach (var shape in shapes)
             Assert.Equal(Registry.Usable(shape).ElementAt(shape.K == 37 ? 1 : 0).Name, found.Choices.Kernels[shape]);
         Assert.Equal(
-            Threads.Select(threads => KeyValuePair.Create(new RowChain(WeightFormat.P4, 10, 20, 37, threads), 48)).ToHashSet(),
+            (from threads in Threads from images in (int[])[1, RowChain.Many]
+             select KeyValuePair.Create(new RowChain(WeightFormat.P4, 10, 20, 37, 10, threads, images), 48)).ToHashSet(),
             found.Choices.RowBlocks.ToHashSet());
+        Assert.Equal(
+            Threads.Select(threads => new AttentionShape(10, 2, 10, threads))
+                .Select(shape => KeyValuePair.Create(shape, shape.Candidates[shape.Threads])).ToHashSet(),
+            found.Choices.Splits.ToHashSet());
     }
 
     [Fact]
@@ -107,7 +116,7 @@ public class TunerTests
     {
         var check = Fake((_, candidate) => candidate == 0 ? pick : 100).Check(Shape, TunedChoices.None, percent: 5);
         Assert.Equal((tooSlow, pick - 100), (check.IsTooSlow, Math.Round(check.SlowerPercent, 6)));
-        if (tooSlow) Assert.Equal($"P4 24x20x60: {Kernels[0]} is 6.0 % slower than {Kernels[1]}; allowed: 5 %", $"{check}");
+        if (tooSlow) Assert.Equal($"P4 24x20x60 heads of 10: {Kernels[0]} is 6.0 % slower than {Kernels[1]}; allowed: 5 %", $"{check}");
         // Timed anew, three times and beside the fastest only, where it seems too slow.
         Assert.Equal(tooSlow ? 4 : 1, _timers.Count);
         Assert.All(_timers.Skip(1), timer => Assert.Equal((true, 0), (timer.Samples(1) > 0, timer.Samples(2))));
@@ -119,7 +128,7 @@ public class TunerTests
         var decisions = 0;
         var tuner = new Tuner(
             Registry, TimeSpan.Zero, (_, _) => { var slow = decisions++ < 2; return new FakeTimer((candidate, _) => candidate == 0 && slow ? 20 : 10); },
-            (_, _) => throw new InvalidOperationException());
+            (_, _) => throw new InvalidOperationException(), (_, _) => throw new InvalidOperationException());
         Assert.False(tuner.Check(Shape, TunedChoices.None, percent: 5).IsTooSlow);
         Assert.Equal(3, decisions);
     }
@@ -134,9 +143,14 @@ public class TunerTests
 
     public static TheoryData<WeightFormat> Formats => [.. Enum.GetValues<WeightFormat>()];
 
+    [Fact]
+    public void What_becomes_of_outputs_is_part_of_the_name() => Assert.Equal(
+        ["S8 1x2x3", "S8 1x2x3 residual", "S8 1x2x3 gelu", "S8 1x2x3 heads of 1", "S8 1x2x3 sums"],
+        Enum.GetValues<LinearOutput>().Select(output => $"{new LinearShape(WeightFormat.S8, 1, 2, 3, output, 1)}"));
+
     /// <summary>The real timers: every kernel, every row block, blocks that end within an image, several threads.</summary>
     [Theory, MemberData(nameof(Formats))]
-    public void Kernels_and_row_blocks_can_be_timed(WeightFormat format)
+    public void Kernels_row_blocks_and_splits_can_be_timed(WeightFormat format)
     {
         var graph = LinearPass.Apply(TinyModels.Create(TinyModels.Architecture with { ImageSize = 80 }), format).Graph;
         var found = new Tuner(new(KernelIsa.Avx512Vnni), TimeSpan.Zero).Tune(graph, Threads);

@@ -10,11 +10,13 @@ namespace ShiftAddVit.Tests.Tuning;
 public sealed class TuningCacheTests : IDisposable
 {
     static readonly KernelRegistry Registry = new(KernelIsa.Vector128);
-    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 192, 576);
-    static readonly RowChain Chain = new(WeightFormat.P4, 197, 192, 768, 2);
+    static readonly LinearShape Shape = new(WeightFormat.P4, 24, 192, 576, LinearOutput.Heads, 64);
+    static readonly RowChain Chain = new(WeightFormat.P4, 197, 192, 768, 64, 2);
     static readonly KernelName Reference = Registry.Usable(Shape).Last().Name;
+    static readonly AttentionShape Attention = new(197, 3, 64, 2);
     static readonly TunedChoices Choices = new(
-        ImmutableDictionary<LinearShape, KernelName>.Empty.Add(Shape, Reference), ImmutableDictionary<RowChain, int>.Empty.Add(Chain, 66));
+        ImmutableDictionary<LinearShape, KernelName>.Empty.Add(Shape, Reference), ImmutableDictionary<RowChain, int>.Empty.Add(Chain, 66),
+        ImmutableDictionary<AttentionShape, AttentionSplit>.Empty.Add(Attention, new(48, 2)));
 
     readonly TemporaryFolder _folder = new();
 
@@ -54,6 +56,7 @@ public sealed class TuningCacheTests : IDisposable
     {
         Assert.Equal(expected.Kernels.ToHashSet(), actual.Kernels.ToHashSet());
         Assert.Equal(expected.RowBlocks.ToHashSet(), actual.RowBlocks.ToHashSet());
+        Assert.Equal(expected.Splits.ToHashSet(), actual.Splits.ToHashSet());
     }
 
     [Fact]
@@ -85,11 +88,11 @@ public sealed class TuningCacheTests : IDisposable
     public void Writing_adds_to_what_is_there_and_the_newer_wins()
     {
         Written();
-        var (shape, chain) = (Shape with { M = 1 }, Chain with { Threads = 1 });
+        var (shape, chain) = (Shape with { Output = LinearOutput.Stored, HeadSize = 0 }, Chain with { Threads = 1 });
         var name = Registry.Linear(Shape).Name;
-        var more = new TunedChoices(Choices.Kernels.SetItem(Shape, name).Add(shape, name), Choices.RowBlocks.Clear().Add(chain, 12));
+        var more = new TunedChoices(Choices.Kernels.SetItem(Shape, name).Add(shape, name), Choices.RowBlocks.Clear().Add(chain, 12), Choices.Splits.SetItem(Attention, new(99, 1)));
         Cache.Write(Registry, more);
-        AssertSame(new(more.Kernels, Choices.RowBlocks.Add(chain, 12)), Read(out _));
+        AssertSame(more with { RowBlocks = Choices.RowBlocks.Add(chain, 12) }, Read(out _));
     }
 
     [Fact]
@@ -121,11 +124,11 @@ public sealed class TuningCacheTests : IDisposable
         { "nothing", "" },
         { "null", "null" },
         { "another kind", "[]" },
-        { "a null list", """{"cpu":"","version":"","kernels":"","shapes":null,"row_blocks":[]}""" },
-        { "a null entry", """{"cpu":"","version":"","kernels":"","shapes":[null],"row_blocks":[]}""" },
-        { "a missing member", """{"cpu":"","version":"","kernels":"","shapes":[]}""" },
-        { "an unknown member", """{"cpu":"","version":"","kernels":"","shapes":[],"row_blocks":[],"run":"rm"}""" },
-        { "a member twice", """{"cpu":"","cpu":"","version":"","kernels":"","shapes":[],"row_blocks":[]}""" },
+        { "a null list", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":null,"row_blocks":[],"splits":[]}""" },
+        { "a null entry", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[null],"row_blocks":[],"splits":[]}""" },
+        { "a missing member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[]}""" },
+        { "an unknown member", """{"cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[],"splits":[],"run":"rm"}""" },
+        { "a member twice", """{"cpu":"","cpu":"","version":"","kernels":"","missing":[],"shapes":[],"row_blocks":[],"splits":[]}""" },
         { "deep nesting", new string('[', 100_000) },
         { "zeros", new string('\0', 1000) },
     };
@@ -135,7 +138,7 @@ public sealed class TuningCacheTests : IDisposable
     {
         Assert.NotEmpty(what);
         Put(text);
-        IsPassedOver("damaged");
+        IsPassedOver("damaged, or in an earlier form;");
     }
 
     [Fact]
@@ -149,6 +152,18 @@ public sealed class TuningCacheTests : IDisposable
         IsPassedOver($"made by version '9");
         Put(text.Replace(here.Kernels, new('0', here.Kernels.Length), StringComparison.Ordinal));
         IsPassedOver("made for other kernels");
+    }
+
+    [Fact]
+    public void So_is_one_that_was_made_where_a_kernel_could_not_run_that_now_can()
+    {
+        var here = TuningOrigin.Of(Registry);
+        Assert.DoesNotContain($"{Reference}", here.Missing);
+        Assert.Equal($"made without '{Reference}', which can run now", (here with { Missing = [.. here.Missing, $"{Reference}"] }).Stale(here));
+        // The other way round: such a choice is passed over on its own.
+        Assert.Null(here.Stale(here with { Missing = [.. here.Missing, $"{Reference}"] }));
+        Put(Written().Replace("\"missing\": [", $"\"missing\": [\"{Reference}\"{(here.Missing.IsEmpty ? "" : ",")}", StringComparison.Ordinal));
+        IsPassedOver($"made without '{Reference}'");
     }
 
     [Fact]
@@ -212,6 +227,11 @@ public sealed class TuningCacheTests : IDisposable
             Assert.Null(warning);
             Assert.Empty(choices.Kernels);
             Assert.Equal(Chain.StaticRows, choices.RowBlock(Chain));
+        }
+        foreach (var (right, wrong) in (ReadOnlySpan<(string, string)>)[("queries\": 48", "queries\": 199"), ("thread\": 2", "thread\": 0"), ("thread\": 2", "thread\": 17")])
+        {
+            Put(text.Replace(right, wrong, StringComparison.Ordinal));
+            Assert.Equal(AttentionSplit.Static, Read(out _).Split(Attention));
         }
     }
 

@@ -1,5 +1,6 @@
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference.Steps;
 
@@ -8,29 +9,32 @@ sealed unsafe class AttentionStep : Step
 {
     readonly Region _qkv;
     readonly Region _output;
-    readonly FloatKernel _kernel;
+    readonly FloatKernel _scores, _values;
     readonly int _queries;
 
     /// <param name="context">The session.</param>
     /// <param name="qkv">[B*N,3C]: queries, keys, values, each head by head.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public AttentionStep(StepContext context, Region qkv, Region output, int queries) : base(context) =>
-        (_qkv, _output, _kernel, _queries) = (qkv, output, context.Model.Registry.Float, queries);
+    public AttentionStep(StepContext context, Region qkv, Region output, int queries) : base(context)
+    {
+        (_qkv, _output, _queries) = (qkv, output, queries);
+        (_scores, _values) = ((FloatKernel)context.Model.ScoreKernel, (FloatKernel)context.Model.ValueKernel);
+    }
 
     VitArchitecture Architecture => Context.Model.Architecture;
 
     /// <summary>Pieces that the queries of one head are cut into; each packs keys and values anew, which costs 1/N of the products.</summary>
-    int Pieces => PiecesOfHead(_queries);
+    int Pieces => PiecesOfHead(AttentionSplit.Static, _queries);
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
     public override long ScratchBytes => KeyBytes + ValueBytes + ScoreBytes + Align(Math.Max(
-        _kernel.ScratchBytes(Architecture.HeadSize), _kernel.ScratchBytes(Architecture.Tokens)));
+        _scores.ScratchBytes(Architecture.HeadSize), _values.ScratchBytes(Architecture.Tokens)));
 
-    long KeyBytes => Align(_kernel.Packing.ByteLength(Architecture.Tokens, Architecture.HeadSize));
+    long KeyBytes => Align(_scores.Packing.ByteLength(Architecture.Tokens, Architecture.HeadSize));
 
-    long ValueBytes => Align(_kernel.Packing.ByteLength(Architecture.HeadSize, Architecture.Tokens));
+    long ValueBytes => Align(_values.Packing.ByteLength(Architecture.HeadSize, Architecture.Tokens));
 
     long ScoreBytes => Align((long)RowsPerPart * Architecture.Tokens * sizeof(float));
 
@@ -57,8 +61,8 @@ sealed unsafe class AttentionStep : Step
     {
         var (n, stride, d) = (Architecture.Tokens, 3 * Architecture.Width, Architecture.HeadSize);
         var length = (n - 1) * stride + d;
-        _kernel.Packing.PackRows(n, d, new(k, length), stride, new(keys, (int)(KeyBytes / sizeof(float))));
-        _kernel.Packing.PackColumns(d, n, new(v, length), stride, new(values, (int)(ValueBytes / sizeof(float))));
+        _scores.Packing.PackRows(n, d, new(k, length), stride, new(keys, (int)(KeyBytes / sizeof(float))));
+        _values.Packing.PackColumns(d, n, new(v, length), stride, new(values, (int)(ValueBytes / sizeof(float))));
     }
 
     void Attend(float* queries, int count, float* keys, float* values, float* output, byte* scratch)
@@ -67,7 +71,7 @@ sealed unsafe class AttentionStep : Step
         var scores = (float*)scratch;
         var kernelScratch = scratch + ScoreBytes;
         TimeBudget.Enter(Work.Scores);
-        _kernel.Run(new()
+        _scores.Run(new()
         {
             M = count, N = n, K = d, Activations = queries, ActivationStride = 3 * c, Weights = keys,
             Output = scores, OutputStride = n, Scratch = kernelScratch,
@@ -76,7 +80,7 @@ sealed unsafe class AttentionStep : Step
         var scale = 1 / MathF.Sqrt(d);
         for (var row = 0; row < count; row++) Context.Model.Registry.Rows.Softmax(scores + (long)row * n, scale, n);
         TimeBudget.Enter(Work.Values);
-        _kernel.Run(new()
+        _values.Run(new()
         {
             M = count, N = d, K = n, Activations = scores, ActivationStride = n, Weights = values,
             Output = output, OutputStride = c, Scratch = kernelScratch,

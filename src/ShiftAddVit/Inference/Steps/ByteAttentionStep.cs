@@ -3,16 +3,11 @@ using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference.Steps;
 
-/// <summary>
-/// out[i,h] = SUM_j p_ij v_j / SUM_j p_ij for each head h and the first tokens i of each image, both products on bytes:
-/// p_ij = table[(max_j z_ij - z_ij) * 40 / sqrt D], z_ij = sq_i sk_j (q_i . k_j).
-/// </summary>
+/// <summary><see cref="HeadAttention"/> of each head h and the first tokens i of each image.</summary>
 sealed unsafe class ByteAttentionStep : Step
 {
-    /// <summary>Queries at a time: their scores stay in the first-level cache.</summary>
-    const int QueriesPerBlock = 99;
-
     readonly ByteHeads _heads;
+    readonly HeadAttention _attention;
     readonly Region _output;
     readonly int _queries;
 
@@ -20,116 +15,49 @@ sealed unsafe class ByteAttentionStep : Step
     /// <param name="heads">Queries, keys, values.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context) =>
+    public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context)
+    {
         (_heads, _output, _queries) = (heads, output, queries);
-
-    IntegerKernel Kernel => _heads.Kernel;
+        _attention = new(
+            context.Model.Registry, heads.ScoreKernel, heads.ValueKernel, Architecture.Tokens, Architecture.HeadSize, context.AttentionSplit.Queries);
+    }
 
     VitArchitecture Architecture => Context.Model.Architecture;
 
-    int Pieces => PiecesOfHead(_queries);
+    int Pieces => PiecesOfHead(Context.AttentionSplit, _queries);
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
-    /// <summary>Probabilities beyond N are 0.</summary>
-    int PaddedTokens => AttentionOps.Padded(Architecture.Tokens);
-
-    /// <summary>N rounded up as values are packed.</summary>
-    int ValueRows => ValuePacking.Inputs(Architecture.Tokens);
-
-    long ValueBytes => Align(Kernel.Packing.ByteLength(Architecture.HeadSize, ValueRows));
-
-    long ChannelBytes => Align((long)Architecture.HeadSize * sizeof(float));
-
-    /// <summary>N rounded up to whole cache lines, so that no vector of a row lies on two.</summary>
-    int ScoreStride => (int)Align((long)Architecture.Tokens * sizeof(int)) / sizeof(int);
-
-    long ScoreBytes => Align((long)QueriesPerBlock * ScoreStride * sizeof(int));
-
-    long ProbabilityBytes => Align((long)QueriesPerBlock * PaddedTokens);
-
-    public override long ScratchBytes => ValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes
-        + Math.Max(Align(Kernel.ScratchBytes(Architecture.HeadSize)), Kernel.ScratchBytes(QueriesPerBlock, Architecture.HeadSize, ValueRows));
+    public override long ScratchBytes => _attention.ScratchBytes;
 
     public override void Execute(int part, int thread)
     {
         var (group, piece) = Math.DivRem(part, Pieces);
         var (image, head) = Math.DivRem(group, Architecture.Heads);
-        var scratch = Context.Scratch(thread);
-        var operands = new Operands(this, image, head, scratch);
+        var operands = Operands(image, head, Context.Scratch(thread));
         TimeBudget.Enter(Work.PackHeads);
-        PackValues(operands);
+        _attention.PackValues(operands);
         var end = (int)((long)_queries * (piece + 1) / Pieces);
-        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += QueriesPerBlock)
-            Attend(operands, row, Math.Min(QueriesPerBlock, end - row));
+        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += _attention.Queries)
+            Attend(operands, row, Math.Min(_attention.Queries, end - row));
     }
 
-    /// <summary>Probabilities are bytes whose 0 is 0 and not 128: what a kernel makes of a row of zeros is taken off again.</summary>
-    void PackValues(in Operands o)
+    void Attend(in HeadAttentionOperands operands, int first, int count)
     {
-        var d = Architecture.HeadSize;
-        Context.Model.Registry.Values.Pack(new()
-        {
-            Tokens = Architecture.Tokens, HeadSize = d, Values = _heads.Values(o.Image, o.Head), Stride = Architecture.Width,
-            Order = Kernel.Packing, Packed = o.Values, Scales = o.ValueScales,
-        });
-        new Span<float>(o.Bias, d).Clear();
-        if (Kernel.Packing.AccumulatorStarts) return;
-        new Span<byte>(o.Probabilities, PaddedTokens).Clear();
-        Kernel.Run(new IntegerOperands
-        {
-            M = 1, N = d, K = ValueRows, Activations = o.Probabilities, ActivationStride = PaddedTokens, Weights = o.Values,
-            Output = o.Offsets, OutputStride = d, Scratch = o.Rest,
-        });
-    }
-
-    void Attend(in Operands o, int first, int count)
-    {
-        var (n, d, c) = (Architecture.Tokens, Architecture.HeadSize, Architecture.Width);
         TimeBudget.Enter(Work.Scores);
-        Kernel.Run(new IntegerOperands
-        {
-            M = count, N = n, K = d, Activations = _heads.Queries(o.Image, o.Head) + (long)first * c, ActivationStride = c,
-            Weights = _heads.Keys(o.Image, o.Head), Output = o.Scores, OutputStride = ScoreStride, Scratch = o.Rest,
-        });
+        _attention.Score(operands, first, count);
         TimeBudget.Enter(Work.Softmax);
-        var queryScales = _heads.QueryScales(o.Image, o.Head) + first;
-        var keyScales = _heads.KeyScales(o.Image, o.Head);
-        var steps = ExponentialTable.StepsPerUnit / MathF.Sqrt(d);
-        var factors = stackalloc float[QueriesPerBlock];
-        for (var i = 0; i < count; i++) factors[i] = queryScales[i] * steps;
-        Context.Model.Registry.Attention.Softmax(new()
-        {
-            Rows = count, Keys = n, Scores = o.Scores, ScoreStride = ScoreStride, KeyScales = keyScales, Factors = factors, Probabilities = o.Probabilities,
-        });
+        _attention.Softmax(operands, first, count);
         TimeBudget.Enter(Work.Values);
-        Kernel.Run(new LinearOperands
-        {
-            M = count, N = d, K = ValueRows, Activations = o.Probabilities, ActivationStride = PaddedTokens, RowScales = factors,
-            Weights = o.Values, ColumnScales = o.ValueScales, Bias = o.Bias, Offsets = Kernel.Packing.AccumulatorStarts ? null : o.Offsets,
-            Output = Context.Arena.Pointer<float>(_output) + ((long)o.Image * n + first) * c + o.Head * d, OutputStride = c,
-            Epilogue = Epilogue.Store, Scratch = o.Rest,
-        }, Context.Model.Registry.Rows);
+        _attention.Combine(operands, first, count);
     }
 
-    /// <summary>One head of one image, and where its parts lie in the scratch.</summary>
-    readonly struct Operands
+    HeadAttentionOperands Operands(int image, int head, byte* scratch) => new()
     {
-        public readonly int Image, Head;
-        public readonly byte* Values, Probabilities, Rest;
-        public readonly float* ValueScales, Bias;
-        public readonly int* Offsets, Scores;
-
-        public Operands(ByteAttentionStep step, int image, int head, byte* scratch)
-        {
-            (Image, Head) = (image, head);
-            Values = scratch;
-            ValueScales = (float*)(Values + step.ValueBytes);
-            Bias = (float*)((byte*)ValueScales + step.ChannelBytes);
-            Offsets = (int*)((byte*)Bias + step.ChannelBytes);
-            Scores = (int*)((byte*)Offsets + step.ChannelBytes);
-            Probabilities = (byte*)Scores + step.ScoreBytes;
-            Rest = Probabilities + step.ProbabilityBytes;
-        }
-    }
+        Queries = _heads.Queries(image, head), QueryStride = Architecture.Width, QueryScales = _heads.QueryScales(image, head),
+        Keys = _heads.Keys(image, head), KeyScales = _heads.KeyScales(image, head),
+        Values = _heads.Values(image, head), ValueStride = Architecture.Width,
+        Output = Context.Arena.Pointer<float>(_output) + (long)image * Architecture.Tokens * Architecture.Width + head * Architecture.HeadSize,
+        OutputStride = Architecture.Width, Scratch = scratch,
+    };
 }

@@ -18,10 +18,10 @@ sealed unsafe class ByteHeads
     public ByteHeads(StepContext context)
     {
         _context = context;
-        Kernel = context.Model.Registry.Integer(WeightFormat.S8);
+        (ScoreKernel, ValueKernel) = ((IntegerKernel)context.Model.ScoreKernel, (IntegerKernel)context.Model.ValueKernel);
         var (a, arena) = (context.Model.Architecture, context.Arena);
         var (rows, heads) = ((long)context.Options.MaxBatch * a.Tokens, (long)context.Options.MaxBatch * a.Heads);
-        _keyBytes = AlignedBuffer.Align(Kernel.Packing.ByteLength(a.Tokens, a.HeadSize));
+        _keyBytes = AlignedBuffer.Align(ScoreKernel.Packing.ByteLength(a.Tokens, a.HeadSize));
         _queries = arena.Plan<byte>(rows * a.Width);
         _keys = arena.Plan<byte>(heads * _keyBytes);
         _values = arena.Plan<float>(rows * a.Width);
@@ -29,8 +29,11 @@ sealed unsafe class ByteHeads
         _keyScales = arena.Plan<float>(heads * ScaleStride);
     }
 
-    /// <summary>The kernel of both products.</summary>
-    public IntegerKernel Kernel { get; }
+    /// <summary>The kernel of q . k, which says the order of the keys.</summary>
+    public IntegerKernel ScoreKernel { get; }
+
+    /// <summary>The kernel of p v.</summary>
+    public IntegerKernel ValueKernel { get; }
 
     VitArchitecture Architecture => _context.Model.Architecture;
 
@@ -52,6 +55,12 @@ sealed unsafe class ByteHeads
     public float* Values(int image, int head) =>
         _context.Arena.Pointer<float>(_values) + (long)image * Tokens * Width + head * Architecture.HeadSize;
 
+    /// <summary>q [N,C] of an image, from a token on.</summary>
+    public byte* QueriesAt(int image, int token) => Queries(image, 0) + (long)token * Width;
+
+    /// <summary>v [N,C] of an image, from a token on.</summary>
+    public float* ValuesAt(int image, int token) => Values(image, 0) + (long)token * Width;
+
     /// <summary>sq [N].</summary>
     public float* QueryScales(int image, int head) => Scales(_queryScales, image, head);
 
@@ -64,7 +73,7 @@ sealed unsafe class ByteHeads
     /// <param name="token">The first token.</param>
     /// <param name="rows">How many.</param>
     public void KeepQueries(float* queries, int image, int token, int rows) =>
-        Quantize(queries, rows, Queries(image, 0) + (long)token * Width, ScalesOfQueries(image, token));
+        Quantize(queries, rows, QueriesAt(image, token), ScalesOfQueries(image, token));
 
     /// <summary>Quantises keys, as <see cref="KeepQueries"/>, for <see cref="PackKeys"/>.</summary>
     public void QuantizeKeys(float* keys, int image, int token, int rows, byte* quantised) =>
@@ -73,7 +82,7 @@ sealed unsafe class ByteHeads
     /// <summary>Takes over values, as <see cref="KeepQueries"/>.</summary>
     public void KeepValues(float* values, int image, int token, int rows)
     {
-        var target = Values(image, 0) + (long)token * Width;
+        var target = ValuesAt(image, token);
         for (var row = 0; row < rows; row++, values += 3 * Width, target += Width) new ReadOnlySpan<float>(values, Width).CopyTo(new(target, Width));
     }
 
@@ -87,7 +96,7 @@ sealed unsafe class ByteHeads
     public void PackKeys(int image, int token, int rows, byte* quantised)
     {
         for (var head = 0; head < Architecture.Heads; head++)
-            Kernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
+            ScoreKernel.Packing.PackRows(token, rows, Architecture.HeadSize, quantised + head * Architecture.HeadSize, Width, Keys(image, head));
     }
 
     void Quantize(float* x, int rows, byte* q, in HeadScales scales) => _context.Model.Registry.Attention.QuantizeHeads(new()

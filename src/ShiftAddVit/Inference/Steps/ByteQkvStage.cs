@@ -52,7 +52,7 @@ sealed unsafe class ByteQkvStage : RowStage
             if (_keys is null) RunWhole(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
             else RunParts(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
             _tap.Keep(normed, first, rows);
-            TimeBudget.Enter(Work.QuantizeHeads);
+            TimeBudget.Enter(Work.PackHeads);
             _heads.PackKeys(image, token, rows, keys);
         }
     }
@@ -66,9 +66,9 @@ sealed unsafe class ByteQkvStage : RowStage
     {
         _whole!.Normalize(Tokens(image, token), _block.Norm1, rows, normed, rest);
         if (asking > 0)
-            _queries!.QuantizeHeads(rows, asking, _heads.Queries(image, 0) + (long)token * Width, Width, _heads.ScalesOfQueries(image, token), rest);
+            _queries!.QuantizeHeads(rows, asking, _heads.QueriesAt(image, token), Width, _heads.ScalesOfQueries(image, token), rest);
         _keys!.QuantizeHeads(rows, rows, keys, Width, _heads.ScalesOfKeys(image, token), rest);
-        _values!.Store(rows, rows, _heads.Values(image, 0) + (long)token * Width, Width, rest);
+        _values!.Store(rows, rows, _heads.ValuesAt(image, token), Width, rest);
     }
 
     void RunWhole(int image, int token, int rows, int asking, float* normed, byte* keys, byte* rest)

@@ -7,7 +7,7 @@ sealed unsafe class RowStep(StepContext context, bool prefixOnly, params RowStag
 
     public override int Parts => prefixOnly ? Context.Batch : (Context.Batch * Tokens + Context.RowBlock - 1) / Context.RowBlock;
 
-    public override long ScratchBytes => stages.Max(stage => stage.ScratchBytes(Context.RowBlock));
+    public override long ScratchBytes => stages.Max(stage => stage.ScratchBytes(Context.MaxRowBlock));
 
     public override void Execute(int part, int thread)
     {

@@ -1,4 +1,6 @@
+using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference.Steps;
 
@@ -11,14 +13,24 @@ sealed unsafe class StepContext(CompiledModel model, SessionOptions options, Are
     Region _scratch;
     long _scratchBytes;
 
+    /// <summary>For one image, for two, and so on.</summary>
+    readonly ImmutableArray<int> _rowBlocks =
+        [.. Enumerable.Range(1, Math.Min(options.MaxBatch, RowChain.Many)).Select(images => model.RowBlock(options.Threads, images))];
+
     public CompiledModel Model { get; } = model;
 
     public SessionOptions Options { get; } = options;
 
     public Arena Arena { get; } = arena;
 
-    /// <summary>Rows that a part of a <see cref="RowStep"/> takes.</summary>
-    public int RowBlock { get; } = model.RowBlock(options.Threads);
+    /// <summary>Rows that a part of a <see cref="RowStep"/> takes in the call under way.</summary>
+    public int RowBlock => _rowBlocks[Math.Min(Batch, RowChain.Many) - 1];
+
+    /// <summary>The most that it takes in any call.</summary>
+    public int MaxRowBlock => _rowBlocks.Max();
+
+    /// <summary>How attention on bytes is cut.</summary>
+    public AttentionSplit AttentionSplit { get; } = model.AttentionSplit(options.Threads);
 
     /// <summary>B of the call under way.</summary>
     public int Batch { get; set; }
@@ -43,9 +55,6 @@ abstract class Step(StepContext context) : IParallelWork
     /// <summary>Rows that a part of another step takes: enough to reuse weights from cache, few enough to share out.</summary>
     public const int RowsPerPart = 24;
 
-    /// <summary>Parts of attention that a thread gets on average.</summary>
-    const int PartsPerThread = 4;
-
     protected StepContext Context { get; } = context;
 
     /// <summary>Parts of the call under way.</summary>
@@ -60,9 +69,8 @@ abstract class Step(StepContext context) : IParallelWork
     public virtual void Show(ActivationObserver observer) { }
 
     /// <summary>Pieces that the queries of one head are cut into, so that every thread gets several parts and uneven ones even out.</summary>
-    protected int PiecesOfHead(int queries) => Context.Options.Threads == 1
-        ? 1
-        : Math.Clamp(PartsPerThread * Context.Options.Threads / (Context.Batch * Context.Model.Architecture.Heads), 1, RowParts(queries));
+    protected int PiecesOfHead(AttentionSplit split, int queries) =>
+        split.Pieces(Context.Batch * Context.Model.Architecture.Heads, Context.Options.Threads, queries);
 
     /// <summary>Parts for a number of rows.</summary>
     protected static int RowParts(int rows) => (rows + RowsPerPart - 1) / RowsPerPart;

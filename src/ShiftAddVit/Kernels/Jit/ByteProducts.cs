@@ -21,8 +21,7 @@ enum ProductForm
 }
 
 /// <summary>
-/// The part of a tile that turns activations and weights into sums. It owns the registers from 0 up to <see cref="Registers"/>, until the
-/// epilogue takes them.
+/// The part of a tile that turns activations and weights into sums. It owns the lowest registers, until the epilogue takes them.
 /// </summary>
 abstract class ByteProducts(VectorAssembler vectors)
 {
@@ -37,8 +36,8 @@ abstract class ByteProducts(VectorAssembler vectors)
         _ => new SignedPairs(vectors),
     };
 
-    /// <summary>The most registers taken.</summary>
-    public abstract int Registers { get; }
+    /// <summary>The registers that a form can not do without.</summary>
+    public static int Fewest(ProductForm form) => form switch { ProductForm.DotProduct => 1, ProductForm.UnsignedPairs => 3, _ => 5 };
 
     protected VectorAssembler Vectors => vectors;
 
@@ -73,8 +72,6 @@ sealed class DotProducts(VectorAssembler vectors, int registers) : ByteProducts(
 {
     int _activations = -1;
 
-    public override int Registers => registers;
-
     public override void Add(int accumulators, int weights) => Vectors.Do(Vectors.Isa.DotProduct, accumulators, _activations, weights);
 
     protected override int NextActivations() => _activations = (_activations + 1) % registers;
@@ -84,8 +81,6 @@ sealed class DotProducts(VectorAssembler vectors, int registers) : ByteProducts(
 class UnsignedPairs(VectorAssembler vectors) : ByteProducts(vectors)
 {
     protected const int Activations = 0, Products = 1, Ones = 2;
-
-    public override int Registers => 3;
 
     /// <summary>-1 from comparing a register with itself, then its magnitude: int16 ones.</summary>
     public override void Begin()
@@ -111,8 +106,6 @@ class UnsignedPairs(VectorAssembler vectors) : ByteProducts(vectors)
 sealed class SignedPairs(VectorAssembler vectors) : UnsignedPairs(vectors)
 {
     const int Signs = 3, Centre = 4;
-
-    public override int Registers => 5;
 
     /// <summary>The magnitude of -1 in every byte, shifted to 128: the highest bit, whose flip subtracts 128.</summary>
     public override void Begin()

@@ -13,11 +13,23 @@ static class CallingConvention
 
     static readonly AssemblerRegisterXMM[] Preserved = [xmm6, xmm7, xmm8, xmm9, xmm10, xmm11, xmm12, xmm13, xmm14, xmm15];
 
-    public static void Enter(Assembler code) => Enter(code, OperatingSystem.IsWindows());
+    /// <summary>A function of vector instructions as bytes.</summary>
+    /// <param name="code">Where it is written.</param>
+    /// <param name="body">Writes what it does.</param>
+    /// <param name="behind">Writes constants behind it.</param>
+    public static byte[] Function(Assembler code, Action body, Action? behind = null)
+    {
+        Enter(code, OperatingSystem.IsWindows());
+        body();
+        code.vzeroupper();
+        Leave(code, OperatingSystem.IsWindows());
+        behind?.Invoke();
+        using var bytes = new MemoryStream();
+        code.Assemble(new StreamCodeWriter(bytes), 0);
+        return bytes.ToArray();
+    }
 
-    public static void Leave(Assembler code) => Leave(code, OperatingSystem.IsWindows());
-
-    /// <summary>As the parameterless form, for a named system: tests decode the Windows form elsewhere.</summary>
+    /// <summary>For a named system: tests decode the Windows form elsewhere.</summary>
     public static void Enter(Assembler code, bool windows)
     {
         if (!windows) return;

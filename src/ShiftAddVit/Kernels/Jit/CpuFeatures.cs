@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using X86 = System.Runtime.Intrinsics.X86;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -13,6 +14,7 @@ static unsafe class CpuFeatures
     const int Basic = 1, ExtendedFeatures = 7;
     const int OsXsaveBit = 27;
     const int Avx512VbmiBit = 1;
+    const int Avx512Vbmi2Bit = 6;
     const int Avx512VnniBit = 11;
     const int Avx512PopcountBit = 14;
     const int AvxVnniBit = 4;
@@ -32,16 +34,28 @@ static unsafe class CpuFeatures
         : ProcessorHasAvx512();
 
     /// <summary>VPDPBUSD on 256-bit registers without AVX-512.</summary>
-    public static bool AvxVnni { get; } = Avx2.IsSupported && (X86Base.CpuId(ExtendedFeatures, 1).Eax & (1 << AvxVnniBit)) != 0;
+    public static bool AvxVnni { get; } = RuntimeFeature.IsDynamicCodeSupported
+        ? X86.AvxVnni.IsSupported
+        : Avx2.IsSupported && (X86Base.CpuId(ExtendedFeatures, 1).Eax & (1 << AvxVnniBit)) != 0;
 
     /// <summary>VPDPBUSD on 512-bit registers.</summary>
-    public static bool Avx512Vnni { get; } = Avx512 && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512VnniBit)) != 0;
+    public static bool Avx512Vnni { get; } = Avx512 && Has(Avx512VnniBit) && !IsVbmi2SwitchedOff;
 
     /// <summary>Permutations of bytes on 512-bit registers.</summary>
-    public static bool Avx512Vbmi { get; } = Avx512 && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512VbmiBit)) != 0;
+    public static bool Avx512Vbmi { get; } =
+        Avx512 && Has(Avx512VbmiBit) && (X86.Avx512Vbmi.IsSupported || !RuntimeFeature.IsDynamicCodeSupported);
 
     /// <summary>VPOPCNTD on 512-bit registers.</summary>
-    public static bool Avx512Popcount { get; } = Avx512 && (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << Avx512PopcountBit)) != 0;
+    public static bool Avx512Popcount { get; } = Avx512 && Has(Avx512PopcountBit) && !IsVbmi2SwitchedOff;
+
+    /// <summary>
+    /// The runtime's switch for VNNI and VPOPCNTD is that of VBMI2. It offers none of them where a processor lacks one, as those that have VNNI
+    /// alone: so its no is a switch's only where the processor has VBMI2.
+    /// </summary>
+    static bool IsVbmi2SwitchedOff => RuntimeFeature.IsDynamicCodeSupported && Has(Avx512Vbmi2Bit) && !Avx512Vbmi2.IsSupported;
+
+    /// <summary>A bit of leaf 7's ECX.</summary>
+    static bool Has(int bit) => (X86Base.CpuId(ExtendedFeatures, 0).Ecx & (1 << bit)) != 0;
 
     /// <summary>Whether the processor has <see cref="Avx512"/> and the operating system saves its registers, whatever the runtime says.</summary>
     internal static bool ProcessorHasAvx512() =>

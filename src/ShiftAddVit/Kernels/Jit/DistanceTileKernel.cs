@@ -13,10 +13,6 @@ sealed unsafe class DistanceTileKernel() : DistanceKernel(
     const int Lanes = DistanceTileEmitter.OutputsOfVector;
     const int Group = DistanceTileEmitter.GroupInputs;
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override int ScratchBytes(int k) => Mr * RowBytes(k);
 
     /// <summary>K in whole groups.</summary>
@@ -37,7 +33,7 @@ sealed unsafe class DistanceTileKernel() : DistanceKernel(
                     Activations = o.Scratch, ActivationStride = RowBytes(o.K), Panel = o.Weights + n / Nr * panelBytes,
                     Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
                 };
-                functions.Run(arguments, height, int.Min(Nr, o.N - n));
+                functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
             }
         }
     }

@@ -14,18 +14,12 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
 {
     readonly Assembler _code = new(64);
 
-    public byte[] Emit()
+    public byte[] Emit() => CallingConvention.Function(_code, () =>
     {
-        CallingConvention.Enter(_code);
         LoadConstants();
         if (key.Pipelined) EmitPipelined();
         else EmitStraight();
-        _code.vzeroupper();
-        CallingConvention.Leave(_code);
-        using var code = new MemoryStream();
-        _code.Assemble(new StreamCodeWriter(code), 0);
-        return code.ToArray();
-    }
+    });
 
     public static VectorAssembler Vectors(DotProductTile tile, Assembler code) =>
         new(tile.Isa, code, VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.TailLanes))));

@@ -1,5 +1,6 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using Iced.Intel;
-
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -12,6 +13,9 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// <summary>Of what is read next, fetched in time: until the code that reads it can do so itself, a panel of 768 inputs.</summary>
     const int NextBytes = 48 * 1024;
 
+    /// <summary>Tiles share their code: of all formats of weights, and of every registry of the process.</summary>
+    static readonly ConcurrentDictionary<DotProductTile, CodeCache<DotProductKey>> CodeOfTiles = new();
+
     readonly CodeCache<DotProductKey> _code;
 
     /// <summary>A kernel of a tile.</summary>
@@ -23,7 +27,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         new(op, NumberType.U8, weights, NumberType.I32, tile.Rows, tile.Nr, tile.Isa.Name, schedule), Describe(tile), tile.Packing)
     {
         Tile = tile;
-        _code = new($"{Name}", key => new DotProductEmitter(key, tile).Emit());
+        _code = CodeOfTiles.GetOrAdd(tile, it => new($"{it}", key => new DotProductEmitter(key, it).Emit()));
     }
 
     static string Describe(DotProductTile tile) => "weights decoded to signed bytes when packed; " + tile.Products switch
@@ -31,13 +35,10 @@ sealed unsafe class DotProductKernel : IntegerKernel
         ProductForm.DotProduct => "byte dot products (VPDPBUSD)",
         ProductForm.UnsignedPairs => "products of byte pairs (VPMADDUBSW)",
         _ => "products of byte pairs, signs moved to the weights (VPSIGNB, VPMADDUBSW)",
-    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "");
+    } + (tile.PipelinedInputs > 0 ? "; epilogues among the sums of the next tile" : "")
+        + string.Create(CultureInfo.InvariantCulture, $"; {tile.Unroll} groups of inputs a round");
 
     public DotProductTile Tile { get; }
-
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
 
     public override void Run(in IntegerOperands o)
     {
@@ -130,8 +131,8 @@ sealed unsafe class DotProductKernel : IntegerKernel
         arguments.OutputStep = Tile.Nr * ElementBytes(key.Epilogue) - tiles * key.Rows * arguments.OutputStride;
         arguments.RowResultStep -= tiles * key.Rows * key.RowResultBytes;
         arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
-        Find(key)(&arguments);
+        ((delegate* unmanaged<DotProductArguments*, void>)Function(key))(&arguments);
     }
 
-    delegate* unmanaged<DotProductArguments*, void> Find(DotProductKey key) => (delegate* unmanaged<DotProductArguments*, void>)_code.Get(key);
+    internal nint Function(DotProductKey key) => _code.Get(key);
 }

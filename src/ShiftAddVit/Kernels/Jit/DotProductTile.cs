@@ -13,10 +13,17 @@ namespace ShiftAddVit.Kernels.Jit;
 /// The largest K whose tiles have <see cref="PipelinedRows"/> rows and overlap with the epilogue of the tile before. Beyond it the epilogue
 /// weighs little, and weights are better loaded once for more rows.
 /// </param>
-sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0)
+/// <param name="Unroll">Groups of four inputs that a round of the loop takes.</param>
+sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0, int Unroll = 4)
 {
-    /// <summary>Rows of a pipelined tile.</summary>
-    public const int PipelinedRows = 3;
+    /// <summary>Rows of a pipelined tile, and the most of any: general registers point at every third.</summary>
+    public const int PipelinedRows = 3, MostRows = 12;
+
+    public int Rows { get; } = Rows is > 0 and <= MostRows && Fits(Isa, Products, Rows, Vectors)
+        ? Rows : throw new ArgumentException($"{Rows}x{Vectors} vectors do not fit the registers", nameof(Rows));
+
+    public int PipelinedInputs { get; } = PipelinedInputs == 0 || (Products == ProductForm.DotProduct && FitsPipelined(Isa, Vectors))
+        ? PipelinedInputs : throw new ArgumentException($"{Products} of {Vectors} vectors can not be pipelined", nameof(PipelinedInputs));
 
     /// <summary>Outputs in a panel.</summary>
     public int Nr => Vectors * Isa.Lanes;
@@ -30,6 +37,17 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
 
     /// <summary>The rows of such tiles.</summary>
     public int RowsFor(int m, int k) => Pipelines(m, k) ? PipelinedRows : Rows;
+
+    /// <summary>What code that is dumped is called by.</summary>
+    public override string ToString() => $"{Products}_{Rows}x{Nr}_{Isa.Name}";
+
+    /// <summary>Accumulators, and below them the weights of a group and what products need, or an epilogue.</summary>
+    static bool Fits(VectorIsa isa, ProductForm products, int rows, int vectors) =>
+        rows * vectors + int.Max(vectors + ByteProducts.Fewest(products), TileEpilogueEmitter.Registers) <= isa.Registers;
+
+    /// <summary>Two sets of accumulators, and below them an epilogue, the activations of all rows and one vector of weights.</summary>
+    static bool FitsPipelined(VectorIsa isa, int vectors) =>
+        2 * PipelinedRows * vectors + TileEpilogueEmitter.Registers + PipelinedRows + 1 <= isa.Registers;
 }
 
 /// <summary>What generated code of a kernel is made for.</summary>

@@ -65,16 +65,21 @@ static unsafe partial class ExecutableMemory
 
     static partial class Windows
     {
-        const uint CommitAndReserve = 0x3000, ReadWrite = 4, ExecuteRead = 0x20;
+        const uint CommitAndReserve = 0x3000, Release = 0x8000, ReadWrite = 4, ExecuteRead = 0x20;
 
         public static nint Place(ReadOnlySpan<byte> code, nuint length)
         {
             var memory = Allocate(null, length, CommitAndReserve, ReadWrite);
             if (memory == null) throw new Win32Exception(Marshal.GetLastPInvokeError());
             code.CopyTo(new(memory, (int)length));
-            if (!Protect(memory, length, ExecuteRead, out _)) throw new Win32Exception(Marshal.GetLastPInvokeError());
-            _ = FlushInstructionCache(-1, memory, length);
-            return (nint)memory;
+            if (Protect(memory, length, ExecuteRead, out _))
+            {
+                _ = FlushInstructionCache(-1, memory, length);
+                return (nint)memory;
+            }
+            var error = Marshal.GetLastPInvokeError();
+            _ = Free(memory, 0, Release);
+            throw new Win32Exception(error);
         }
 
         [LibraryImport("kernel32", EntryPoint = "VirtualAlloc", SetLastError = true)]
@@ -83,6 +88,11 @@ static unsafe partial class ExecutableMemory
         [LibraryImport("kernel32", EntryPoint = "VirtualProtect", SetLastError = true)]
         [return: MarshalAs(UnmanagedType.Bool)]
         private static partial bool Protect(void* address, nuint length, uint protection, out uint before);
+
+        /// <summary>Takes a length of 0 to release all that was allocated.</summary>
+        [LibraryImport("kernel32", EntryPoint = "VirtualFree", SetLastError = true)]
+        [return: MarshalAs(UnmanagedType.Bool)]
+        private static partial bool Free(void* address, nuint length, uint type);
 
         [LibraryImport("kernel32")]
         [return: MarshalAs(UnmanagedType.Bool)]

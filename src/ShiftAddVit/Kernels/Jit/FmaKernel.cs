@@ -17,25 +17,22 @@ sealed unsafe class FmaKernel(Operation op, NumberType weights) : FloatKernel(
     const int Nr = Lanes * FmaTileEmitter.MaxVectors;
     const int Lanes = TileEmitter.VectorBytes / sizeof(float);
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override void Run(in FloatOperands o)
     {
         var kind = Name.B == NumberType.F32 ? TileKind.Fma : TileKind.FakeShift;
         var functions = new TileFunctions(new(kind, Mr, FmaTileEmitter.MaxVectors, o.K), Lanes, o.M, o.N);
         var panelBytes = (nint)Packing.PanelBytes(o.K);
-        for (var m = 0; m < o.M; m += Mr)
-            for (var n = 0; n < o.N; n += Nr)
+        var arguments = new TileArguments
+        {
+            ActivationStride = o.ActivationStride * sizeof(float), OutputStride = o.OutputStride * sizeof(float), Panel = (byte*)o.Weights,
+        };
+        // A panel stays in a near cache while all rows pass by, with few inputs in the first; the other way round each tile would bring all panels.
+        for (var n = 0; n < o.N; n += Nr, arguments.Panel += panelBytes)
+            for (var m = 0; m < o.M; m += Mr)
             {
-                var arguments = new TileArguments
-                {
-                    Activations = (byte*)(o.Activations + m * o.ActivationStride), ActivationStride = o.ActivationStride * sizeof(float),
-                    Panel = (byte*)o.Weights + n / Nr * panelBytes,
-                    Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(float),
-                };
-                functions.Run(arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
+                arguments.Activations = (byte*)(o.Activations + m * o.ActivationStride);
+                arguments.Output = (byte*)(o.Output + m * o.OutputStride + n);
+                functions.Run(ref arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
             }
     }
 }

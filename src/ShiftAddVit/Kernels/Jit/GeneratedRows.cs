@@ -16,11 +16,14 @@ sealed unsafe class GeneratedRows
     readonly CodeCache<RowBlockKey> _blocks = new("Rows", key => key.Emitter().Emit());
     readonly CodeCache<SoftmaxKey> _softmaxes = new("Softmax", key => new SoftmaxEmitter(key.Keys, key.Quads).Emit());
 
+    /// <summary>One for the process: registries share its code.</summary>
+    static readonly GeneratedRows Shared = new();
+
     GeneratedRows() { }
 
     /// <summary>Null where a cap, the machine or the system does not allow them.</summary>
     public static GeneratedRows? Under(KernelIsa cap) =>
-        cap >= Isa && Isa.IsAccelerated && CpuFeatures.Avx512Vbmi && ExecutableMemory.Refusal is null ? new() : null;
+        cap >= Isa && Isa.IsAccelerated && CpuFeatures.Avx512Vbmi && ExecutableMemory.Refusal is null ? Shared : null;
 
     /// <summary>Whether blocks of M rows of K elements are quantised by this.</summary>
     public static bool FitsBlock(int m, int k) => m >= RowQuadEmitter.Rows && k % RowQuadEmitter.Block == 0;

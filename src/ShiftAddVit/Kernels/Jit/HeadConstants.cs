@@ -7,11 +7,11 @@ static unsafe class HeadConstants
 {
     const int Lanes = 16;
 
-    /// <summary>Vectors: all bits but the sign; the order of packed quarters; the highest bit of each byte.</summary>
-    public const int MagnitudeIndex = 0, OrderIndex = Lanes, SignsIndex = 2 * Lanes;
+    /// <summary>Vectors: the order of packed quarters; the highest bit of each byte.</summary>
+    public const int OrderIndex = 0, SignsIndex = Lanes;
 
     /// <summary>Scalars: 127; the smallest magnitude that is not negligible; 1; 0.</summary>
-    public const int LevelsIndex = 3 * Lanes, NegligibleIndex = LevelsIndex + 1, OneIndex = LevelsIndex + 2, ZeroIndex = LevelsIndex + 3;
+    public const int LevelsIndex = 2 * Lanes, NegligibleIndex = LevelsIndex + 1, OneIndex = LevelsIndex + 2, ZeroIndex = LevelsIndex + 3;
 
     static readonly AlignedBuffer Memory = Create();
 
@@ -22,7 +22,6 @@ static unsafe class HeadConstants
     {
         var memory = new AlignedBuffer((ZeroIndex + 1) * sizeof(float));
         var integers = memory.AsSpan<int>();
-        integers.Slice(MagnitudeIndex, Lanes).Fill(int.MaxValue);
         integers.Slice(SignsIndex, Lanes).Fill(unchecked((int)0x80808080));
         for (var i = 0; i < Lanes; i++) integers[OrderIndex + i] = i % 4 * 4 + i / 4;
         ReadOnlySpan<float> scalars = [127, Negligible.Below, 1, 0];

@@ -33,12 +33,9 @@ sealed class HeadQuantizationEmitter(Assembler code, VectorAssembler vectors)
     /// <summary>max |y| in the lowest lane of zmm0.</summary>
     void Magnitude(int y)
     {
-        vectors.Do(vectors.Isa.And, 0, y, Constant(HeadConstants.MagnitudeIndex));
-        for (var j = 1; j < 4; j++)
-        {
-            vectors.Do(vectors.Isa.And, 1, y + j, Constant(HeadConstants.MagnitudeIndex));
-            vectors.Do(vectors.Isa.Max, 0, 0, 1);
-        }
+        vectors.LargerMagnitude(0, y, y + 1);
+        vectors.LargerMagnitude(1, y + 2, y + 3);
+        vectors.Do(vectors.Isa.Max, 0, 0, 1);
         code.vextractf64x4(ymm1, zmm0, 1);
         code.vmaxps(ymm0, ymm0, ymm1);
         code.vextractf128(xmm1, ymm0, 1);

@@ -17,10 +17,6 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
 
     int TermsPerInput => Name.B == NumberType.P4 ? 1 : 2;
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override int ScratchBytes(int k) => Mr * RowBytes(k * TermsPerInput);
 
     static int RowBytes(int terms) => (terms + StepTerms - 1) / StepTerms * LookUpTileEmitter.StepTableBytes;
@@ -52,7 +48,7 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
                 Panel = o.Weights + n / Lanes * panelBytes + term / 2 * Lanes, PanelStride = panelBytes,
                 Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
             };
-            functions.Run(arguments, height, int.Min(Nr, o.N - n));
+            functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
         }
     }
 

@@ -34,7 +34,11 @@ static unsafe class PeakLoop
     static byte[] Emit(PeakInstruction instruction)
     {
         var code = new Assembler(64) { PreferVex = false };
-        CallingConvention.Enter(code);
+        return CallingConvention.Function(code, () => Emit(code, instruction));
+    }
+
+    static void Emit(Assembler code, PeakInstruction instruction)
+    {
         AssemblerRegisterZMM[] results =
         [
             zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15, zmm16, zmm17, zmm18, zmm19,
@@ -49,10 +53,5 @@ static unsafe class PeakLoop
             else code.vpdpbusd(result, zmm0, zmm1);
         code.dec(ecx);
         code.jne(loop);
-        code.vzeroupper();
-        CallingConvention.Leave(code);
-        using var bytes = new MemoryStream();
-        code.Assemble(new StreamCodeWriter(bytes), 0);
-        return bytes.ToArray();
     }
 }

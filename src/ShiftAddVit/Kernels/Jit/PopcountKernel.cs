@@ -12,10 +12,7 @@ sealed unsafe class PopcountKernel() : BitKernel(
     const int Nr = Lanes * PopcountTileEmitter.MaxVectors;
     const int Lanes = TileEmitter.VectorBytes / sizeof(int);
 
-    public override string? Missing => base.Missing
-        ?? (CpuFeatures.Avx512Popcount ? ExecutableMemory.Refusal : "this CPU has no VPOPCNTD");
-
-    public override bool CanRun => Missing is null;
+    public override string? Missing => base.Missing ?? (CpuFeatures.Avx512Popcount ? null : "this CPU has no VPOPCNTD");
 
     public override void Run(in BitOperands o)
     {
@@ -30,7 +27,7 @@ sealed unsafe class PopcountKernel() : BitKernel(
                     Panel = (byte*)o.Weights + n / Nr * panelBytes,
                     Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
                 };
-                functions.Run(arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
+                functions.Run(ref arguments, int.Min(Mr, o.M - m), int.Min(Nr, o.N - n));
             }
     }
 }

@@ -115,7 +115,7 @@ unsafe class RowBlockEmitter(int quads, bool measured = false) : RowQuadEmitter(
             Vectors.Do(Code.EVEX_Vcvtps2dq_zmm_k1z_zmmm512b32_er, Values + j, Values + j);
         }
         PackWords(Values, Values + 1, Values + 2, Values + 3);
-        PackInOrder(Values, Code.EVEX_Vpacksswb_zmm_k1z_zmm_zmmm512, Order);
+        PackInOrder(Values, Order);
         Vectors.Do(Code.EVEX_Vpxord_zmm_k1z_zmm_zmmm512b32, Values, Values, Signs);
         Vectors.Store(Row(Register.RDX, Register.R10, Register.R11, row, 0), Values);
     }

@@ -35,9 +35,8 @@ abstract class RowQuadEmitter
     /// <summary>Rows of a group.</summary>
     protected int GroupRows => _quads * Rows;
 
-    public byte[] Emit()
+    public byte[] Emit() => CallingConvention.Function(Writer, () =>
     {
-        CallingConvention.Enter(Writer);
         Begin();
         var next = Writer.CreateLabel();
         Writer.Label(ref next);
@@ -45,12 +44,7 @@ abstract class RowQuadEmitter
             for (var quad = 0; quad < _quads; quad++) pass(quad);
         Advance();
         Writer.jne(next);
-        Writer.vzeroupper();
-        CallingConvention.Leave(Writer);
-        using var bytes = new MemoryStream();
-        Writer.Assemble(new StreamCodeWriter(bytes), 0);
-        return bytes.ToArray();
-    }
+    });
 
     /// <summary>What stays the same for all groups.</summary>
     protected abstract void Begin();
@@ -114,9 +108,9 @@ abstract class RowQuadEmitter
         Code.EVEX_Vshuff64x2_zmm_k1z_zmm_zmmm512b64_imm8, Zmm(to), Zmm(left), Zmm(right), which));
 
     /// <summary>Four vectors of integers to bytes in their order, in the first. Packing works in quarters, which are then put in order.</summary>
-    protected void PackInOrder(int first, Code packBytes, int order)
+    protected void PackInOrder(int first, int order)
     {
-        Vectors.Do(packBytes, first, first, first + 2);
+        Vectors.Do(Code.EVEX_Vpacksswb_zmm_k1z_zmm_zmmm512, first, first, first + 2);
         Vectors.Do(Code.EVEX_Vpermd_zmm_k1z_zmm_zmmm512b32, first, order, first);
     }
 

@@ -14,10 +14,6 @@ sealed unsafe class ShiftKernel(NumberType weights) : IntegerKernel(
     const int Nr = ShiftTileEmitter.Outputs;
     const int Lanes = TileEmitter.VectorBytes / sizeof(int);
 
-    public override string? Missing => base.Missing ?? ExecutableMemory.Refusal;
-
-    public override bool CanRun => Missing is null;
-
     public override int ScratchBytes(int k) => Mr * RowBytes(k);
 
     static int RowBytes(int k) => (int)AlignedBuffer.Align(k * sizeof(int));
@@ -39,7 +35,7 @@ sealed unsafe class ShiftKernel(NumberType weights) : IntegerKernel(
                     Activations = o.Scratch, ActivationStride = RowBytes(o.K), Panel = o.Weights + n / Nr * panelBytes,
                     Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
                 };
-                functions.Run(arguments, height, int.Min(Nr, o.N - n));
+                functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
             }
         }
     }

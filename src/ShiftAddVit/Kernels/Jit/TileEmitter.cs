@@ -34,21 +34,7 @@ abstract class TileEmitter(TileKey key)
     /// <summary>Bytes that one step of the sum advances in a row of activations and in the panel.</summary>
     protected abstract (int Activations, int Panel) StepBytes { get; }
 
-    public byte[] Emit()
-    {
-        CallingConvention.Enter(Code);
-        LoadArguments();
-        Start();
-        Accumulate();
-        Code.mov(rax, Argument(nameof(TileArguments.Output)));
-        Finish();
-        Code.vzeroupper();
-        CallingConvention.Leave(Code);
-        PlaceConstants();
-        using var code = new MemoryStream();
-        Code.Assemble(new StreamCodeWriter(code), 0);
-        return code.ToArray();
-    }
+    public byte[] Emit() => CallingConvention.Function(Code, EmitTile, behind: PlaceConstants);
 
     /// <summary>Sets the accumulators and what stays in registers.</summary>
     protected abstract void Start();
@@ -116,6 +102,15 @@ abstract class TileEmitter(TileKey key)
     protected void NextOutputRow() => Code.add(rax, r11);
 
     protected static AssemblerMemoryOperand Argument(string field) => __qword_ptr[rdi + (int)Marshal.OffsetOf<TileArguments>(field)];
+
+    void EmitTile()
+    {
+        LoadArguments();
+        Start();
+        Accumulate();
+        Code.mov(rax, Argument(nameof(TileArguments.Output)));
+        Finish();
+    }
 
     void LoadArguments()
     {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>What the code of a tile does.</summary>
@@ -59,8 +61,11 @@ readonly unsafe struct TileFunctions
         if (rows > 0 && vectors > 0) _corner = (whole with { Rows = rows, Vectors = vectors, Masked = true }).Function;
     }
 
-    /// <summary>Computes a tile of a height up to Mr and a width up to Nr; sets the mask.</summary>
-    public void Run(TileArguments arguments, int height, int width)
+    /// <summary>
+    /// Computes a tile of a height up to Mr and a width up to Nr; sets the mask. By reference: a copy would read in vectors what was just written field
+    /// by field, and so wait for the tile before to be stored.
+    /// </summary>
+    public void Run(ref TileArguments arguments, int height, int width)
     {
         arguments.Mask = TileArguments.First(width);
         var function = (height == _mr, width == _nr) switch
@@ -70,7 +75,6 @@ readonly unsafe struct TileFunctions
             (true, false) => _lastOutputs,
             _ => _corner,
         };
-        // A tile takes microseconds, too short for the switch to unmanaged mode to pay.
-        ((delegate* unmanaged[SuppressGCTransition]<TileArguments*, void>)function)(&arguments);
+        ((delegate* unmanaged<TileArguments*, void>)function)((TileArguments*)Unsafe.AsPointer(ref arguments));
     }
 }

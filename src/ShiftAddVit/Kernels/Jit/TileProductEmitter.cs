@@ -17,7 +17,7 @@ namespace ShiftAddVit.Kernels.Jit;
 sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assembler code, int firstAccumulator, bool overlaps)
 {
     public const int GroupInputs = 4;
-    const int Unroll = 4, RowsPerBase = 3, LineBytes = 64, MostHeadGroups = 24;
+    const int RowsPerBase = 3, LineBytes = 64, MostHeadGroups = 24;
 
     static readonly AssemblerRegister64[] Bases = [r8, rsi, r9, r11];
 
@@ -44,8 +44,8 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     {
         if (HeadGroups > 0) Step(HeadGroups);
         var (groups, rest) = Math.DivRem(key.Inputs - HeadGroups * GroupInputs, GroupInputs);
-        var rounds = groups < 2 * Unroll ? 0 : groups / Unroll;
-        var straight = groups - rounds * Unroll;
+        var rounds = groups < 2 * tile.Unroll ? 0 : groups / tile.Unroll;
+        var straight = groups - rounds * tile.Unroll;
         if (rounds > 0) Loop(rounds);
         for (var group = 0; group < straight; group++) Group(group, GroupInputs);
         if (rest > 0) Group(straight, rest);
@@ -91,8 +91,8 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
         var loop = code.CreateLabel();
         code.mov(ecx, count);
         code.Label(ref loop);
-        for (var group = 0; group < Unroll; group++) Group(group, GroupInputs);
-        Step(Unroll);
+        for (var group = 0; group < tile.Unroll; group++) Group(group, GroupInputs);
+        Step(tile.Unroll);
         code.dec(ecx);
         code.jne(loop);
     }
@@ -162,11 +162,6 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     }
 
     MemoryOperand Weights(int group, int vector) => VectorAssembler.At(rdx, group * GroupBytes + vector * tile.Isa.Bytes);
-
-    void AddProducts(int row)
-    {
-        for (var j = 0; j < key.Vectors; j++) _products.Add(Accumulator(row, j), FirstWeights + j);
-    }
 
     /// <summary>Moves the arguments to the tile below, or to the first of the next panel.</summary>
     void Advance()

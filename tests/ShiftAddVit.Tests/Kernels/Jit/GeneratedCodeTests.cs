@@ -22,7 +22,15 @@ public class GeneratedCodeTests
 
     static DotProductKernel Find(string name) => DotProductKernels.Single(kernel => kernel.Name.ToString() == name);
 
-    /// <summary>A kernel's code for a full tile with a tail and a rest of inputs.</summary>
+    /// <summary>One kernel of each tile, with the text of each key that a kernel may ask the code of a whole tile for.</summary>
+    public static TheoryData<string, string> Codes =>
+    [
+        .. from kernel in DotProductKernels.DistinctBy(kernel => kernel.Tile)
+           from key in Keys(kernel)
+           select ($"{kernel.Name}", $"{key}"),
+    ];
+
+    /// <summary>A kernel's code for a whole tile with a tail and a rest of inputs, its gelu from a table.</summary>
     static List<Instruction> Emit(string name) => Emit(Find(name), Find(name).Tile);
 
     static List<Instruction> Emit(DotProductKernel kernel, DotProductTile tile) => Emit(Key(kernel, tile.Rows), tile);
@@ -30,9 +38,22 @@ public class GeneratedCodeTests
     static List<Instruction> EmitPipelined(DotProductKernel kernel) =>
         Emit(Key(kernel, DotProductTile.PipelinedRows) with { Pipelined = true }, kernel.Tile);
 
-    /// <summary>The code of all forms of a kernel.</summary>
-    static IEnumerable<List<Instruction>> EmitAll(string name) =>
-        Find(name) is { Tile.PipelinedInputs: > 0 } kernel ? [Emit(name), EmitPipelined(kernel)] : [Emit(name)];
+    static List<Instruction> Emit(string name, string key) => Emit(Keys(Find(name)).Single(it => $"{it}" == key), Find(name).Tile);
+
+    /// <summary>Every epilogue with a tail and without, straight and pipelined; maxima and heads take whole panels.</summary>
+    static IEnumerable<DotProductKey> Keys(DotProductKernel kernel) =>
+        from epilogue in (Epilogue?[])[null, Epilogue.Store, Epilogue.TableGelu, Epilogue.AddResidual, Epilogue.QuantizeHeads]
+        from masked in (bool[])[false, true]
+        from measures in (bool[])[false, true]
+        from pipelined in (bool[])[false, true]
+        where !masked || (!measures && epilogue != Epilogue.QuantizeHeads)
+        where !measures || (epilogue is not (null or Epilogue.QuantizeHeads) && kernel.Tile.Isa.LargerMagnitude != Code.INVALID)
+        where epilogue != Epilogue.QuantizeHeads || HeadQuantizationEmitter.Fits(kernel.Tile)
+        where !pipelined || kernel.Tile.PipelinedInputs > 0
+        select Key(kernel, pipelined ? DotProductTile.PipelinedRows : kernel.Tile.Rows) with
+        {
+            Masked = masked, Epilogue = epilogue, Pipelined = pipelined, Measures = measures,
+        };
 
     static DotProductKey Key(DotProductKernel kernel, int rows) => new(rows, kernel.Tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu);
 
@@ -51,27 +72,37 @@ public class GeneratedCodeTests
     {
         var tile = Find(name).Tile;
         var products = tile.Products == ProductForm.DotProduct ? Mnemonic.Vpdpbusd : Mnemonic.Vpmaddubsw;
-        // 35 inputs are 8 groups in a loop of two rounds of 4, and a rest of 3.
-        Assert.Equal(tile.Rows * tile.Vectors * (4 + 1), Emit(name).Count(i => i.Mnemonic == products));
+        // 35 inputs are 8 groups, in a loop of two rounds of 4 or too few for one of 8, and a rest of 3.
+        var groups = 8 < 2 * tile.Unroll ? 8 : tile.Unroll;
+        Assert.Equal(tile.Rows * tile.Vectors * (groups + 1), Emit(name).Count(i => i.Mnemonic == products));
     }
 
-    [Theory, MemberData(nameof(Names))]
-    public void Every_instruction_is_valid_and_the_last_returns(string name)
+    [Fact]
+    public void Tiles_may_differ_in_nothing_but_their_unrolling()
     {
-        foreach (var code in EmitAll(name))
-        {
-            Assert.All(code, instruction => Assert.NotEqual(Code.INVALID, instruction.Code));
-            Assert.Equal(Mnemonic.Ret, code[^1].Mnemonic);
-            Assert.Contains(code, i => i.Mnemonic == Mnemonic.Vzeroupper);
-        }
+        var unrolled = DotProductKernels.First(kernel => kernel.Name.Schedule == KernelSchedule.Unroll8);
+        var standard = DotProductKernels.Single(kernel => kernel.Name == unrolled.Name with { Schedule = KernelSchedule.Default });
+        Assert.Equal(standard.Tile with { Unroll = 8 }, unrolled.Tile);
+        // 64 inputs are 16 groups, which both have a loop for.
+        int Groups(DotProductKernel kernel) =>
+            Emit(Key(kernel, 1) with { Inputs = 64 }, kernel.Tile).Count(i => i.Mnemonic == Mnemonic.Vpdpbusd) / kernel.Tile.Vectors;
+        Assert.Equal((4, 8), (Groups(standard), Groups(unrolled)));
     }
 
-    [Theory, MemberData(nameof(Names))]
-    public void Only_registers_that_a_callee_may_change_are_changed_on_System_V(string name)
+    [Theory, MemberData(nameof(Codes))]
+    public void Every_instruction_is_valid_and_the_last_two_return(string name, string key)
+    {
+        var code = Emit(name, key);
+        Assert.All(code, instruction => Assert.NotEqual(Code.INVALID, instruction.Code));
+        Assert.Equal([Mnemonic.Vzeroupper, Mnemonic.Ret], code.Where(i => i.Mnemonic is Mnemonic.Vzeroupper or Mnemonic.Ret).Select(i => i.Mnemonic));
+    }
+
+    [Theory, MemberData(nameof(Codes))]
+    public void Only_registers_that_a_callee_may_change_are_changed_on_System_V(string name, string key)
     {
         Register[] preserved = [Register.RBX, Register.RBP, Register.RSP, Register.R12, Register.R13, Register.R14, Register.R15];
         var factory = new InstructionInfoFactory();
-        foreach (var instruction in EmitAll(name).SelectMany(code => code.SkipLast(1)))
+        foreach (var instruction in Emit(name, key).SkipLast(1))
             foreach (var used in factory.GetInfo(instruction).GetUsedRegisters())
                 if (used.Access is OpAccess.Write or OpAccess.ReadWrite) Assert.DoesNotContain(used.Register.GetFullRegister(), preserved);
     }
@@ -86,17 +117,48 @@ public class GeneratedCodeTests
         Assert.Equal(2 * 3 * 4, code.Take(products[^1]).Count(i => i.Mnemonic == Mnemonic.Vcvtdq2ps));
     }
 
-    /// <summary>What every x86-64 processor has, and what each name promises beyond that.</summary>
-    [Theory, MemberData(nameof(Names))]
-    public void Only_instructions_that_the_name_promises_are_used(string name)
+    [Fact]
+    public void Sums_are_stored_in_halves_and_maxima_found_by_one_instruction_a_vector()
+    {
+        var kernel = DotProductKernels.First(kernel => kernel.Name.Isa == KernelIsa.Avx512Vnni);
+        var (key, vectors) = (Key(kernel, kernel.Tile.Rows) with { Masked = false }, kernel.Tile.Rows * kernel.Tile.Vectors);
+        Assert.Equal(2 * vectors, Emit(key with { Epilogue = null }, kernel.Tile).Count(i => i.Mnemonic == Mnemonic.Vextracti64x4));
+        Assert.Equal(vectors, Emit(key with { Measures = true }, kernel.Tile).Count(i => i.Mnemonic == Mnemonic.Vrangeps));
+    }
+
+    /// <summary>What every x86-64 processor has, and what each name promises beyond that: all that <see cref="KernelIsaSupport"/> asks for.</summary>
+    [Theory, MemberData(nameof(Codes))]
+    public void Only_instructions_that_the_name_promises_are_used(string name, string key)
     {
         var isa = Find(name).Name.Isa;
         List<CpuidFeature> allowed =
             [CpuidFeature.X64, CpuidFeature.INTEL386, CpuidFeature.INTEL8086, CpuidFeature.INTEL186, CpuidFeature.CMOV, CpuidFeature.SSE,
                 CpuidFeature.AVX, CpuidFeature.AVX2, CpuidFeature.FMA];
         if (isa == KernelIsa.AvxVnni) allowed.Add(CpuidFeature.AVX_VNNI);
-        if (isa == KernelIsa.Avx512Vnni) allowed.AddRange([CpuidFeature.AVX512F, CpuidFeature.AVX512_VNNI]);
-        Assert.Empty(EmitAll(name).SelectMany(code => code).SelectMany(i => i.Code.CpuidFeatures()).Except(allowed));
+        if (isa == KernelIsa.Avx512Vnni) allowed.AddRange([CpuidFeature.AVX512F, CpuidFeature.AVX512BW, CpuidFeature.AVX512DQ, CpuidFeature.AVX512_VNNI]);
+        Assert.Empty(Emit(name, key).SelectMany(i => i.Code.CpuidFeatures()).Except(allowed));
+    }
+
+    /// <summary>They would read the wrong registers, and compute something.</summary>
+    [Fact]
+    public void A_tile_that_its_registers_do_not_hold_is_refused()
+    {
+        Assert.Throws<ArgumentException>("Rows", () => new DotProductTile(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 7, Vectors: 4));
+        Assert.Throws<ArgumentException>("Rows", () => new DotProductTile(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 13, Vectors: 1));
+        Assert.Throws<ArgumentException>("Rows", () => new DotProductTile(VectorIsa.Avx2, ProductForm.SignedPairs, Rows: 5, Vectors: 2));
+        Assert.Throws<ArgumentException>(
+            "PipelinedInputs", () => new DotProductTile(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 5, Vectors: 5, PipelinedInputs: 1));
+        Assert.Throws<ArgumentException>(
+            "PipelinedInputs", () => new DotProductTile(VectorIsa.AvxVnni, ProductForm.SignedPairs, Rows: 1, Vectors: 1, PipelinedInputs: 1));
+    }
+
+    [Fact]
+    public void Registries_share_code()
+    {
+        Assert.SkipUnless(ExecutableMemory.Refusal is null && KernelIsa.Avx2.IsAccelerated, "there is no generated code here");
+        var key = Key(DotProductKernels.First(), rows: 1);
+        var other = new KernelRegistry(KernelIsa.Avx512Vnni).Kernels.OfType<DotProductKernel>().First();
+        Assert.Equal(DotProductKernels.First().Function(key), other.Function(key));
     }
 
     [Theory, MemberData(nameof(NamesWithTwins))]
