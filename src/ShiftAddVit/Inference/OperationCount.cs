@@ -2,7 +2,10 @@ using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference;
 
-/// <summary>How many products a forward pass forms and adds up; a shift and add, of one term or two, counts as one.</summary>
+/// <summary>
+/// How many products a forward pass forms and adds up; a shift and add, of one term or two, counts as one, and so does an add that a code bit selects or
+/// a pair of code bits that are compared and counted.
+/// </summary>
 public static class OperationCount
 {
     /// <summary>
@@ -22,12 +25,22 @@ public static class OperationCount
         {
             Work.Embedding => (long)a.Patches * a.PatchInputs * c,
             Work.Qkv => (asking + 2 * a.Depth * n) * c * c,
-            Work.Scores or Work.Values => asking * n * c,
+            Work.KeyBias => Blocks(form => form.KeyBias).Count() * n * c * a.Heads,
+            Work.Scores => Blocks(form => !form.IsLinear).Sum(i => Asking(i) * n * ScoreBits(i) * a.Heads),
+            Work.Values => Blocks(form => !form.IsLinear).Sum(i => Asking(i) * n * c),
+            Work.KeyValues => Blocks(form => form.IsLinear).Sum(i => n * a.Forms[i].Attention.CodeBits * c),
+            Work.QueryValues => Blocks(form => form.IsLinear).Sum(i => Asking(i) * a.Forms[i].Attention.CodeBits * c),
             Work.Projection => asking * c * c,
             Work.Fc1 or Work.Fc2 => asking * c * a.MlpWidth,
             Work.Head => a.PrefixTokens * c * a.Classes,
             _ => 0,
         };
+
+        IEnumerable<int> Blocks(Func<AttentionForm, bool> which) => Enumerable.Range(0, a.Depth).Where(i => which(a.Forms[i].Attention));
+
+        long Asking(int block) => block == a.Depth - 1 ? a.PrefixTokens : n;
+
+        long ScoreBits(int block) => a.Forms[block].Attention is { IsBinary: true } form ? form.CodeBits : a.HeadSize;
     }
 
     /// <summary>Multiply-adds of a forward pass, all kinds of work together, for one image.</summary>

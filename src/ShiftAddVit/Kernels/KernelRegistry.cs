@@ -46,6 +46,8 @@ public sealed class KernelRegistry
         new FakeShift_F32P4F32_1x1_Reference(),
         new MatMul_B1B1I32_1x1_Reference(),
         new MatDistance_U8S8I32_1x1_Reference(),
+        new MatAdd_B1S8I32_1x1_Reference(),
+        new MatAdd_B1I32I32_1x1_Reference(),
     ];
 
     /// <summary>The kernels of a tile: one for each type of weights that its products are exact for.</summary>
@@ -89,7 +91,7 @@ public sealed class KernelRegistry
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
         var generated = GeneratedRows.Under(cap);
-        (Rows, Values) = (new(widest), new(widest));
+        (Rows, Values, Hashes, LinearAttention) = (new(widest), new(widest), new(widest), new(widest));
         (Blocks, Attention) = (new(Rows, generated), new(widest, generated));
     }
 
@@ -125,6 +127,12 @@ public sealed class KernelRegistry
     /// <summary>How the values of 8-bit attention become an operand, in the same vectors.</summary>
     internal ValuePacking Values { get; }
 
+    /// <summary>How queries and keys are hashed, in the same vectors.</summary>
+    internal HashOps Hashes { get; }
+
+    /// <summary>What linear attention does around its sums, in the same vectors.</summary>
+    internal LinearAttentionOps LinearAttention { get; }
+
     /// <summary>The kernel that runs an operation on weights of a format.</summary>
     /// <exception cref="ArgumentException">The operation does not take that format.</exception>
     public KernelInfo Choose(Operation op, WeightFormat weights) => All[Kernels.IndexOf(ChooseKernel(op, weights))];
@@ -148,8 +156,17 @@ public sealed class KernelRegistry
             if (All[i].Verdict != KernelVerdict.Refused && Job(Kernels[i]) == (shape.Operation, TypeOf(shape.Weights))) yield return Kernels[i];
     }
 
+    /// <summary>The kernel for K^T V of one-bit codes.</summary>
+    internal AddTokensKernel AddTokens => (AddTokensKernel)_chosen[(Operation.MatAdd, NumberType.S8)];
+
+    /// <summary>The kernel for Q(KV) of one-bit codes.</summary>
+    internal AddCodesKernel AddCodes => (AddCodesKernel)_chosen[(Operation.MatAdd, NumberType.I32)];
+
     /// <summary>The kernel for float weights.</summary>
     internal FloatKernel Float => (FloatKernel)ChooseKernel(Operation.MatMul, WeightFormat.F32);
+
+    /// <summary>The kernel of one-bit codes on both sides.</summary>
+    internal BitKernel Bits => (BitKernel)_chosen[(Operation.MatMul, NumberType.B1)];
 
     /// <summary>The scalar kernel that defines what a kernel computes.</summary>
     internal Kernel ReferenceOf(Kernel kernel) => Kernels.Single(it => it.Name.Isa == KernelIsa.Reference && Job(it) == Job(kernel));
@@ -190,6 +207,6 @@ public sealed class KernelRegistry
             (_, false, true) => (KernelVerdict.Refused, $"{chosen.Name} is forced by SHIFTADD_KERNEL"),
             _ => (KernelVerdict.Usable, $"{chosen.Name} is ahead of it"),
         };
-        return new(kernel.Name, kernel.Schedule, kernel.Packing, verdict, reason);
+        return new(kernel.Name, kernel.Schedule, kernel.Order, verdict, reason);
     }
 }

@@ -1,31 +1,31 @@
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Inference.Steps;
 
 /// <summary>
-/// out[i,h] = SUM_j p_ij v_j / SUM_j p_ij for each head h and the first tokens i of each image, both products on bytes:
-/// p_ij = table[(max_j z_ij - z_ij) * 40 / sqrt D], z_ij = sq_i sk_j (q_i . k_j).
+/// out[i,h] = SUM_j p_ij v_j / SUM_j p_ij for each head h and the first tokens i of each image, probabilities and values as bytes. What derives from it
+/// says how probabilities come about.
 /// </summary>
-sealed unsafe class ByteAttentionStep : Step
+abstract unsafe class ByteAttentionStep : Step
 {
     /// <summary>Queries at a time: their scores stay in the first-level cache.</summary>
-    const int QueriesPerBlock = 99;
+    protected const int QueriesPerBlock = 99;
 
-    readonly ByteHeads _heads;
     readonly Region _output;
     readonly int _queries;
 
     /// <param name="context">The session.</param>
-    /// <param name="heads">Queries, keys, values.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context) =>
-        (_heads, _output, _queries) = (heads, output, queries);
+    protected ByteAttentionStep(StepContext context, Region output, int queries) : base(context) =>
+        (_output, _queries, Kernel) = (output, queries, context.Model.Registry.Integer(WeightFormat.S8));
 
-    IntegerKernel Kernel => _heads.Kernel;
+    /// <summary>The kernel of the product with values.</summary>
+    protected IntegerKernel Kernel { get; }
 
-    VitArchitecture Architecture => Context.Model.Architecture;
+    protected VitArchitecture Architecture => Context.Model.Architecture;
 
     int Pieces => PiecesOfHead(_queries);
 
@@ -42,14 +42,26 @@ sealed unsafe class ByteAttentionStep : Step
     long ChannelBytes => Align((long)Architecture.HeadSize * sizeof(float));
 
     /// <summary>N rounded up to whole cache lines, so that no vector of a row lies on two.</summary>
-    int ScoreStride => (int)Align((long)Architecture.Tokens * sizeof(int)) / sizeof(int);
+    protected int ScoreStride => (int)Align((long)Architecture.Tokens * sizeof(int)) / sizeof(int);
 
     long ScoreBytes => Align((long)QueriesPerBlock * ScoreStride * sizeof(int));
 
     long ProbabilityBytes => Align((long)QueriesPerBlock * PaddedTokens);
 
-    public override long ScratchBytes => ValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes
+    public override long ScratchBytes => ValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes + KeyBytes
         + Math.Max(Align(Kernel.ScratchBytes(Architecture.HeadSize)), Kernel.ScratchBytes(QueriesPerBlock, Architecture.HeadSize, ValueRows));
+
+    /// <summary>Bytes of keys that <see cref="PackKeys"/> makes, a multiple of the alignment.</summary>
+    protected virtual long KeyBytes => 0;
+
+    /// <summary>Brings the keys of a head into order, where they are not.</summary>
+    protected virtual void PackKeys(in Operands o) { }
+
+    /// <summary>v [N,D], rows C apart.</summary>
+    protected abstract float* Values(int image, int head);
+
+    /// <summary>Makes probabilities of some queries, and factors[i] = 1 / SUM_j p_ij.</summary>
+    protected abstract void Weigh(in Operands o, int first, int count, float* factors);
 
     public override void Execute(int part, int thread)
     {
@@ -58,6 +70,7 @@ sealed unsafe class ByteAttentionStep : Step
         var scratch = Context.Scratch(thread);
         var operands = new Operands(this, image, head, scratch);
         TimeBudget.Enter(Work.PackHeads);
+        PackKeys(operands);
         PackValues(operands);
         var end = (int)((long)_queries * (piece + 1) / Pieces);
         for (var row = (int)((long)_queries * piece / Pieces); row < end; row += QueriesPerBlock)
@@ -70,7 +83,7 @@ sealed unsafe class ByteAttentionStep : Step
         var d = Architecture.HeadSize;
         Context.Model.Registry.Values.Pack(new()
         {
-            Tokens = Architecture.Tokens, HeadSize = d, Values = _heads.Values(o.Image, o.Head), Stride = Architecture.Width,
+            Tokens = Architecture.Tokens, HeadSize = d, Values = Values(o.Image, o.Head), Stride = Architecture.Width,
             Order = Kernel.Packing, Packed = o.Values, Scales = o.ValueScales,
         });
         new Span<float>(o.Bias, d).Clear();
@@ -86,22 +99,8 @@ sealed unsafe class ByteAttentionStep : Step
     void Attend(in Operands o, int first, int count)
     {
         var (n, d, c) = (Architecture.Tokens, Architecture.HeadSize, Architecture.Width);
-        TimeBudget.Enter(Work.Scores);
-        Kernel.Run(new IntegerOperands
-        {
-            M = count, N = n, K = d, Activations = _heads.Queries(o.Image, o.Head) + (long)first * c, ActivationStride = c,
-            Weights = _heads.Keys(o.Image, o.Head), Output = o.Scores, OutputStride = ScoreStride, Scratch = o.Rest,
-        });
-        TimeBudget.Enter(Work.Softmax);
-        var queryScales = _heads.QueryScales(o.Image, o.Head) + first;
-        var keyScales = _heads.KeyScales(o.Image, o.Head);
-        var steps = ExponentialTable.StepsPerUnit / MathF.Sqrt(d);
         var factors = stackalloc float[QueriesPerBlock];
-        for (var i = 0; i < count; i++) factors[i] = queryScales[i] * steps;
-        Context.Model.Registry.Attention.Softmax(new()
-        {
-            Rows = count, Keys = n, Scores = o.Scores, ScoreStride = ScoreStride, KeyScales = keyScales, Factors = factors, Probabilities = o.Probabilities,
-        });
+        Weigh(o, first, count, factors);
         TimeBudget.Enter(Work.Values);
         Kernel.Run(new LinearOperands
         {
@@ -113,10 +112,10 @@ sealed unsafe class ByteAttentionStep : Step
     }
 
     /// <summary>One head of one image, and where its parts lie in the scratch.</summary>
-    readonly struct Operands
+    protected readonly struct Operands
     {
         public readonly int Image, Head;
-        public readonly byte* Values, Probabilities, Rest;
+        public readonly byte* Values, Probabilities, Keys, Rest;
         public readonly float* ValueScales, Bias;
         public readonly int* Offsets, Scores;
 
@@ -129,7 +128,8 @@ sealed unsafe class ByteAttentionStep : Step
             Offsets = (int*)((byte*)Bias + step.ChannelBytes);
             Scores = (int*)((byte*)Offsets + step.ChannelBytes);
             Probabilities = (byte*)Scores + step.ScoreBytes;
-            Rest = Probabilities + step.ProbabilityBytes;
+            Keys = Probabilities + step.ProbabilityBytes;
+            Rest = Keys + step.KeyBytes;
         }
     }
 }

@@ -39,13 +39,17 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
 /// <param name="Inputs">K.</param>
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
 /// <param name="Pipelined">Whether the epilogue of a tile overlaps with the sums of the next.</param>
-/// <param name="Measures">Whether the largest magnitudes of rows are kept.</param>
+/// <param name="Measures">Whether the largest magnitudes of rows are kept, or the mean magnitudes of codes.</param>
 readonly record struct DotProductKey(
     int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false)
 {
-    /// <summary>Bytes that are kept of each row besides its outputs: a head's scale, or a vector of magnitudes.</summary>
-    public int RowResultBytes =>
-        Measures ? RowOps.MaximumLanes * sizeof(float) : Epilogue == Kernels.Epilogue.QuantizeHeads ? sizeof(float) : 0;
+    /// <summary>Bytes that are kept of each row besides its outputs: a head's scale or mean magnitude, or a vector of magnitudes.</summary>
+    public int RowResultBytes => Epilogue switch
+    {
+        Kernels.Epilogue.QuantizeHeads => sizeof(float),
+        Kernels.Epilogue.Codes => Measures ? sizeof(float) : 0,
+        _ => Measures ? RowOps.MaximumLanes * sizeof(float) : 0,
+    };
 
     /// <summary>All of it: keys are looked up at every call.</summary>
     long Bits => ((long)Inputs << 32) | ((long)Rows << 24) | ((long)Vectors << 16)
@@ -108,7 +112,7 @@ unsafe struct DotProductArguments
     public float* Table;
 
     /// <summary>
-    /// Scales of quantised heads, or the largest magnitudes of rows: those of the first row of the tile; from below its last row to the first of
+    /// Scales of quantised heads, mean magnitudes of codes, or the largest magnitudes of rows: those of the first row of the tile; from below its last row to the first of
     /// the next panel.
     /// </summary>
     public float* RowResults;

@@ -15,7 +15,13 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>Loads int32 and rounds each to the nearest float.</summary>
     static abstract T LoadInt32(int* source);
 
+    /// <summary>Loads int32, adds others to them, and rounds each sum to the nearest float.</summary>
+    static abstract T LoadInt32(int* source, int* addend);
+
     void Store(float* destination);
+
+    /// <summary>Bit i is set where lane i is above 0.</summary>
+    uint PositiveBits();
 
     /// <summary>Stores whole numbers 0..255 as bytes.</summary>
     void StoreBytes(byte* destination);

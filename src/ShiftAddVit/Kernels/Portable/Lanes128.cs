@@ -17,6 +17,11 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
 
     public static FloatLanes128 LoadInt32(int* source) => new(Vector128.ConvertToSingle(Vector128.Load(source)));
 
+    public static FloatLanes128 LoadInt32(int* source, int* addend) =>
+        new(Vector128.ConvertToSingle(Vector128.Load(source) + Vector128.Load(addend)));
+
+    public uint PositiveBits() => Vector128.GreaterThan(_value, Vector128<float>.Zero).ExtractMostSignificantBits();
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)

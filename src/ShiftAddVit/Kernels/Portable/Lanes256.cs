@@ -17,6 +17,11 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
 
     public static FloatLanes256 LoadInt32(int* source) => new(Vector256.ConvertToSingle(Vector256.Load(source)));
 
+    public static FloatLanes256 LoadInt32(int* source, int* addend) =>
+        new(Vector256.ConvertToSingle(Vector256.Load(source) + Vector256.Load(addend)));
+
+    public uint PositiveBits() => Vector256.GreaterThan(_value, Vector256<float>.Zero).ExtractMostSignificantBits();
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)

@@ -17,6 +17,11 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
 
     public static FloatLanes512 LoadInt32(int* source) => new(Vector512.ConvertToSingle(Vector512.Load(source)));
 
+    public static FloatLanes512 LoadInt32(int* source, int* addend) =>
+        new(Vector512.ConvertToSingle(Vector512.Load(source) + Vector512.Load(addend)));
+
+    public uint PositiveBits() => (uint)Vector512.GreaterThan(_value, Vector512<float>.Zero).ExtractMostSignificantBits();
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)
