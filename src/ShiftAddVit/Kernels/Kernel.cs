@@ -4,13 +4,17 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels;
 
 /// <summary>A matrix kernel: its name, how it works and how it wants its weights.</summary>
-abstract class Kernel(KernelName name, string schedule, PackFormat packing)
+abstract class Kernel(KernelName name, string schedule, PackFormat? packing)
 {
     public KernelName Name { get; } = name;
 
     public string Schedule { get; } = schedule;
 
-    public PackFormat Packing { get; } = packing;
+    /// <summary>The order of its weights; null where it takes them as they are.</summary>
+    public PackFormat? Order { get; } = packing;
+
+    /// <summary>The same of a kernel that has one.</summary>
+    public PackFormat Packing => Order!;
 
     /// <summary>What this machine lacks, or null: without it a kernel gives the same result, slowly.</summary>
     public virtual string? Missing => Name.Isa.IsAccelerated ? null : $"{Name.Isa} is not hardware accelerated here";
