@@ -39,6 +39,8 @@ public sealed class KernelRegistry
         new FmaKernel(Operation.FakeShift, NumberType.P4),
         new PopcountKernel(),
         new DistanceTileKernel(),
+        .. TokenAdds(),
+        .. CodeAdds(),
         new MatShift_U8P4I32_1x1_Reference(),
         new MatShift_U8P4P4I32_1x1_Reference(),
         new MatMul_U8S8I32_1x1_Reference(),
@@ -49,6 +51,35 @@ public sealed class KernelRegistry
         new MatAdd_B1S8I32_1x1_Reference(),
         new MatAdd_B1I32I32_1x1_Reference(),
     ];
+
+    /// <summary>K^T V: by every form of byte products there is, and by adds alone.</summary>
+    static IEnumerable<Kernel> TokenAdds() =>
+    [
+        Products(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 8, Vectors: 2, FromZero: true)),
+        Products(new(VectorIsa.AvxVnni, ProductForm.DotProduct, Rows: 6, Vectors: 2, FromZero: true)),
+        Products<IntegerLanes512>(KernelIsa.Vector512),
+        new MaskedTokensKernel(),
+        Products<IntegerLanes256>(KernelIsa.Vector256),
+        Products(new(VectorIsa.Avx2, ProductForm.SignedPairs, Rows: 4, Vectors: 2)),
+        Products<IntegerLanesDp>(KernelIsa.AdvSimdDp),
+        Products<IntegerLanes128>(KernelIsa.Vector128),
+    ];
+
+    /// <summary>Q(KV).</summary>
+    static IEnumerable<Kernel> CodeAdds() =>
+    [
+        new LookUpCodesKernel(),
+        new PortableLookUpKernel<IntegerLanes512>(KernelIsa.Vector512),
+        new PortableLookUpKernel<IntegerLanes256>(KernelIsa.Vector256),
+        new MaskedCodesKernel(),
+        new PortableLookUpKernel<IntegerLanes128>(KernelIsa.Vector128),
+    ];
+
+    static ProductAddsKernel Products(DotProductTile tile) =>
+        new(new DotProductKernel(Operation.MatAdd, NumberType.S8, tile), zero: tile.FromZero ? (byte)0 : (byte)128);
+
+    static ProductAddsKernel Products<T>(KernelIsa isa) where T : struct, IIntegerLanes<T> =>
+        new(new PortableIntegerKernel<T>(Operation.MatAdd, NumberType.S8, isa), zero: 128);
 
     /// <summary>The kernels of a tile: one for each type of weights that its products are exact for.</summary>
     static IEnumerable<Kernel> DotProducts(DotProductTile tile, KernelSchedule schedule = KernelSchedule.Default)

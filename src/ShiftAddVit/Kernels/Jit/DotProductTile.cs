@@ -13,7 +13,8 @@ namespace ShiftAddVit.Kernels.Jit;
 /// The largest K whose tiles have <see cref="PipelinedRows"/> rows and overlap with the epilogue of the tile before. Beyond it the epilogue
 /// weighs little, and weights are better loaded once for more rows.
 /// </param>
-sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0)
+/// <param name="FromZero">Whether sums are of products of q itself, for activations whose zero point is 0: then they start at 0.</param>
+sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0, bool FromZero = false)
 {
     /// <summary>Rows of a pipelined tile.</summary>
     public const int PipelinedRows = 3;
@@ -21,9 +22,9 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
     /// <summary>Outputs in a panel.</summary>
     public int Nr => Vectors * Isa.Lanes;
 
-    /// <summary>Signed bytes; where products are of q and not of q - 128, sums start at -128 * SUM_k w.</summary>
-    public PackFormat Packing { get; } =
-        new(WeightFormat.S8, Vectors * Isa.Lanes, TileProductEmitter.GroupInputs, accumulatorStarts: Products != ProductForm.SignedPairs);
+    /// <summary>Signed bytes; where products are of q and should be of q - 128, sums start at -128 * SUM_k w.</summary>
+    public PackFormat Packing { get; } = new(
+        WeightFormat.S8, Vectors * Isa.Lanes, TileProductEmitter.GroupInputs, accumulatorStarts: !FromZero && Products != ProductForm.SignedPairs);
 
     /// <summary>Whether tiles of M rows and K inputs are pipelined.</summary>
     public bool Pipelines(int m, int k) => k <= PipelinedInputs && m >= 2 * PipelinedRows;

@@ -91,6 +91,10 @@ unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
     /// <summary>How products are made, in a few words.</summary>
     static abstract string Schedule { get; }
 
+    static abstract T Load(int* source);
+
+    static abstract T operator +(T left, T right);
+
     /// <summary>Reads Group signed bytes a lane.</summary>
     static abstract T LoadWeights(sbyte* weights);
 

@@ -119,6 +119,10 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
 
     public static string Schedule => "int16 products of input pairs, added in int32";
 
+    public static IntegerLanes128 Load(int* source) => new(Vector128.Load(source));
+
+    public static IntegerLanes128 operator +(IntegerLanes128 left, IntegerLanes128 right) => new(left._value + right._value);
+
     public static IntegerLanes128 LoadWeights(sbyte* weights) =>
         new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());
 

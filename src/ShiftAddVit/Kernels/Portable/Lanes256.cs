@@ -115,6 +115,10 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
 
     public static string Schedule => "int16 products of input pairs, added in int32";
 
+    public static IntegerLanes256 Load(int* source) => new(Vector256.Load(source));
+
+    public static IntegerLanes256 operator +(IntegerLanes256 left, IntegerLanes256 right) => new(left._value + right._value);
+
     public static IntegerLanes256 LoadWeights(sbyte* weights) =>
         new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());
 

@@ -152,6 +152,10 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
 
     public static string Schedule => "int16 products of input pairs, added in int32";
 
+    public static IntegerLanes512 Load(int* source) => new(Vector512.Load(source));
+
+    public static IntegerLanes512 operator +(IntegerLanes512 left, IntegerLanes512 right) => new(left._value + right._value);
+
     public static IntegerLanes512 LoadWeights(sbyte* weights) =>
         new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());
 
