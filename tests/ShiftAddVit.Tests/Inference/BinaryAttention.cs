@@ -1,4 +1,3 @@
-using ShiftAddVit.Kernels;
 using ShiftAddVit.Kernels.Reference;
 using ShiftAddVit.Models;
 using ShiftAddVit.Tensors;

@@ -92,7 +92,8 @@ public class BinaryAttentionTests
 
     static float Output(Linear layer, float[] x, int n)
     {
-        var (weights, sum) = (((DenseWeight)layer.Weight).Values.Values.Slice(n * x.Length, x.Length), 0f);
+        var weights = ((DenseWeight)layer.Weight).Values.Values.Slice(n * x.Length, x.Length);
+        var sum = 0f;
         for (var k = 0; k < x.Length; k++) sum = float.MultiplyAddEstimate(x[k], weights[k], sum);
         return layer.Bias is { } bias ? sum + bias.Values[n] : sum;
     }
