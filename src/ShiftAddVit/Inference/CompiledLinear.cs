@@ -117,6 +117,10 @@ sealed unsafe class CompiledLinear : CompiledLayer
     public void QuantizeHeads(int prepared, int m, byte* output, nint stride, in HeadScales heads, byte* scratch) =>
         Multiply(prepared, m, (float*)output, stride, Epilogue.QuantizeHeads, heads, scratch);
 
+    /// <summary>As <see cref="Store"/>, each head as a code: the word of row m and head h at m + h * stride.</summary>
+    public void Encode(int prepared, int m, ulong* codes, nint stride, in HeadScales heads, byte* scratch) =>
+        Multiply(prepared, m, (float*)codes, stride, Epilogue.Codes, heads, scratch);
+
     /// <inheritdoc/>
     public override void Dispose()
     {
@@ -175,6 +179,7 @@ sealed unsafe class CompiledLinear : CompiledLayer
         LinearRole.Projection => Work.Projection,
         LinearRole.Fc1 => Work.Fc1,
         LinearRole.Fc2 => Work.Fc2,
+        LinearRole.KeyBias => Work.KeyBias,
         _ => Work.Head,
     };
 

@@ -31,14 +31,14 @@ public sealed class CompiledModel : IDisposable
         ClassToken = Own(AlignedBuffer.Copy(graph.Embedding.ClassToken.Values));
         DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
         Positions = Own(AlignedBuffer.Copy(graph.Embedding.Positions.Values));
-        Blocks = [.. graph.Blocks.Select(Compile)];
+        Blocks = [.. graph.Blocks.Select((block, i) => Compile(block, graph.Architecture.Forms[i].Attention))];
         var (a, attention) = (graph.Architecture, Exact ? WeightFormat.F32 : WeightFormat.S8);
         ScoreKernel = _tuned.Kernel(registry, ModelShapes.Scores(attention, a.Tokens, a.HeadSize));
         ValueKernel = _tuned.Kernel(registry, ModelShapes.Values(attention, a.Tokens, a.HeadSize));
         Norm = Compile(graph.Norm);
         Head = Compile(graph.Head);
         DistillationHead = graph.DistillationHead is { } head ? Compile(head) : null;
-        var layers = _memory.OfType<CompiledLinear>().ToArray();
+        var layers = _memory.OfType<CompiledLinear>().Except(Blocks.Select(block => block.Attention.KeyBias).OfType<CompiledLinear>()).ToArray();
         foreach (var (layer, next) in layers.Zip(layers.Skip(1))) layer.RunsBefore(next);
     }
 
@@ -134,13 +134,16 @@ public sealed class CompiledModel : IDisposable
         ? linear
         : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
-    CompiledBlock Compile(Block block)
+    CompiledBlock Compile(Block block, AttentionForm form)
     {
         var mlp = (Mlp)block.Mlp;
         return new(
             Compile(block.Norm1), Compile((Linear)block.Attention.Qkv), Compile((Linear)block.Attention.Projection),
-            Compile(block.Norm2), Compile((Linear)mlp.Fc1), Compile((Linear)mlp.Fc2));
+            Compile(block.Norm2), Compile((Linear)mlp.Fc1), Compile((Linear)mlp.Fc2), Compile(block.Attention.Parameters, form));
     }
+
+    CompiledAttention Compile(AttentionParameters parameters, AttentionForm form) =>
+        Own(new CompiledAttention(form, parameters, parameters.KeyBias is { } keyBias ? Compile(keyBias) : null));
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned, Architecture.HeadSize));
 
@@ -159,4 +162,5 @@ sealed record CompiledNorm(AlignedBuffer Gamma, AlignedBuffer Beta, float Epsilo
 
 /// <summary>The parts of a block.</summary>
 sealed record CompiledBlock(
-    CompiledNorm Norm1, CompiledLayer Qkv, CompiledLayer Projection, CompiledNorm Norm2, CompiledLayer Fc1, CompiledLayer Fc2);
+    CompiledNorm Norm1, CompiledLayer Qkv, CompiledLayer Projection, CompiledNorm Norm2, CompiledLayer Fc1, CompiledLayer Fc2,
+    CompiledAttention Attention);

@@ -2,7 +2,10 @@ using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference;
 
-/// <summary>How many products a forward pass forms and adds up; a shift and add, of one term or two, counts as one.</summary>
+/// <summary>
+/// How many products a forward pass forms and adds up; a shift and add, of one term or two, counts as one, and so does an add that a code bit selects or
+/// a pair of code bits that are compared and counted.
+/// </summary>
 public static class OperationCount
 {
     /// <summary>
@@ -20,12 +23,20 @@ public static class OperationCount
         {
             Work.Embedding => (long)a.Patches * a.PatchInputs * c,
             Work.Qkv => (asking + 2 * a.Depth * n) * c * c,
-            Work.Scores or Work.Values => asking * n * c,
+            Work.KeyBias => Blocks(form => form.KeyBias).Count() * n * c * a.Heads,
+            Work.Scores => Blocks(form => !form.IsLinear).Sum(i => AskingOf(a, i) * n * ScoreBits(i) * a.Heads),
+            Work.Values => Blocks(form => !form.IsLinear).Sum(i => AskingOf(a, i) * n * c),
+            Work.KeyValues => Blocks(form => form.IsLinear).Sum(i => n * a.Forms[i].Attention.CodeBits * c),
+            Work.QueryValues => Blocks(form => form.IsLinear).Sum(i => AskingOf(a, i) * a.Forms[i].Attention.CodeBits * c),
             Work.Projection => asking * c * c,
             Work.Fc1 or Work.Fc2 => asking * c * a.MlpWidth,
             Work.Head => a.PrefixTokens * c * a.Classes,
             _ => 0,
         };
+
+        IEnumerable<int> Blocks(Func<AttentionForm, bool> which) => BlocksOf(a, which);
+
+        long ScoreBits(int block) => a.Forms[block].Attention is { IsBinary: true } form ? form.CodeBits : a.HeadSize;
     }
 
     /// <summary>
@@ -46,7 +57,7 @@ public static class OperationCount
             Work.Patches => (long)a.Patches * a.PatchInputs,
             Work.Norm => 4 * (all + asking) * a.Width,
             Work.PackHeads => all * a.Width,
-            Work.Softmax => 2 * asking * a.Tokens * a.Heads,
+            Work.Softmax => 2 * BlocksOf(a, form => !form.IsLinear).Sum(i => AskingOf(a, i)) * a.Tokens * a.Heads,
             Work.Quantize => asking * (a.Width + a.MlpWidth),
             _ => 0,
         };
@@ -57,5 +68,10 @@ public static class OperationCount
     public static long MultiplyAdds(VitArchitecture architecture) => Enum.GetValues<Work>().Sum(work => MultiplyAdds(architecture, work));
 
     /// <summary>Tokens that ask and go on, over all blocks.</summary>
-    static long Asking(VitArchitecture a) => (a.Depth - 1) * (long)a.Tokens + a.PrefixTokens;
+    static long Asking(VitArchitecture a) => Enumerable.Range(0, a.Depth).Sum(block => AskingOf(a, block));
+
+    static long AskingOf(VitArchitecture a, int block) => block == a.Depth - 1 ? a.PrefixTokens : a.Tokens;
+
+    static IEnumerable<int> BlocksOf(VitArchitecture a, Func<AttentionForm, bool> which) =>
+        Enumerable.Range(0, a.Depth).Where(i => which(a.Forms[i].Attention));
 }

@@ -27,22 +27,15 @@ public sealed unsafe class Session : IDisposable
         _tokens = _arena.Plan<float>(rows * a.Width);
         _logits = _arena.Plan<float>((long)options.MaxBatch * a.Classes);
         _attended = _arena.Plan<float>(rows * a.Width);
-        var qkv = model.Exact ? _arena.Plan<float>(rows * 3 * a.Width) : default;
-        var heads = model.Exact ? null : new ByteHeads(_context);
+        var attention = new AttentionSteps(_context, _tokens, _attended);
 
         _steps.Add(new EmbedStep(_context, _tokens));
         RowStage[] before = [];
         for (var i = 0; i < model.Blocks.Length; i++)
         {
-            var (block, reads) = (model.Blocks[i], Reads(i));
-            var allRead = reads == a.Tokens;
-            RowStage qkvStage = heads is null
-                ? new QkvStage(_context, block, _tokens, qkv, reads)
-                : new ByteQkvStage(_context, block, _tokens, heads, reads);
-            _steps.Add(new RowStep(_context, false, [.. before, qkvStage]));
-            _steps.Add(heads is null
-                ? new AttentionStep(_context, qkv, _attended, reads)
-                : new ByteAttentionStep(_context, heads, _attended, reads));
+            var block = model.Blocks[i];
+            _steps.Add(new RowStep(_context, false, [.. before, attention.Qkv(block, Reads(i))]));
+            _steps.AddRange(attention.Attend(block, Reads(i)));
             before =
             [
                 new ProjectionStage(_context, block.Projection, _attended, _tokens), new MlpStage(_context, block, $"blocks.{i}", _tokens),

@@ -21,11 +21,23 @@ public enum Work
     /// <summary>The product that makes queries, keys and values.</summary>
     Qkv,
 
-    /// <summary>Queries, keys and values quantised.</summary>
+    /// <summary>The product that makes the biases of keys.</summary>
+    KeyBias,
+
+    /// <summary>Queries and keys quantised, or made codes of, that the product did not leave so.</summary>
     QuantizeHeads,
 
     /// <summary>Keys and values put in a kernel's order.</summary>
     PackHeads,
+
+    /// <summary>Linear attention: values added up by the codes of keys.</summary>
+    KeyValues,
+
+    /// <summary>Linear attention: those sums added up by the codes of queries.</summary>
+    QueryValues,
+
+    /// <summary>Linear attention: scales, means, norms and convolutions.</summary>
+    Combine,
 
     /// <summary>Queries times keys.</summary>
     Scores,

@@ -41,18 +41,33 @@ sealed unsafe class AttentionOps(KernelIsa widest, GeneratedRows? generated = nu
             generated.Softmax(operands);
             return;
         }
+        Softmax<ScaledScores>(operands);
+    }
+
+    /// <summary>
+    /// The same of z[j] = (float)acc[m,j] * (rowScale[m] * sk[j]) + beta[j], its factors the same for all rows: <see cref="ExponentialTable.StepsPerUnit"/>.
+    /// </summary>
+    public void BiasedSoftmax(in SoftmaxOperands operands)
+    {
+        new Span<float>(operands.Factors, operands.Rows).Fill(ExponentialTable.StepsPerUnit);
+        Softmax<BiasedScores>(operands);
+    }
+
+    void Softmax<TScores>(in SoftmaxOperands operands) where TScores : struct, IScores<TScores>
+    {
         var o = operands;
         for (var rest = operands.Rows; rest > 0; rest -= RowsAtATime)
         {
             o.Rows = int.Min(rest, RowsAtATime);
-            if (widest >= KernelIsa.Vector512 && o.Keys >= FloatLanes512.Count) Steps<FloatLanes512>(o);
-            else if (widest >= KernelIsa.Vector256 && o.Keys >= FloatLanes256.Count) Steps<FloatLanes256>(o);
-            else if (widest >= KernelIsa.Vector128 && o.Keys >= FloatLanes128.Count) Steps<FloatLanes128>(o);
-            else Steps<FloatLanes1>(o);
+            if (widest >= KernelIsa.Vector512 && o.Keys >= FloatLanes512.Count) Steps<FloatLanes512, TScores>(o);
+            else if (widest >= KernelIsa.Vector256 && o.Keys >= FloatLanes256.Count) Steps<FloatLanes256, TScores>(o);
+            else if (widest >= KernelIsa.Vector128 && o.Keys >= FloatLanes128.Count) Steps<FloatLanes128, TScores>(o);
+            else Steps<FloatLanes1, TScores>(o);
             LookUp(o);
             o.Scores += RowsAtATime * o.ScoreStride;
             o.Probabilities += RowsAtATime * Padded(o.Keys);
             o.Factors += RowsAtATime;
+            o.RowScales += RowsAtATime;
         }
     }
 
@@ -93,46 +108,43 @@ sealed unsafe class AttentionOps(KernelIsa widest, GeneratedRows? generated = nu
     /// wait for it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Steps<T>(in SoftmaxOperands o) where T : struct, IFloatLanes<T>
+    static void Steps<T, TScores>(in SoftmaxOperands o) where T : struct, IFloatLanes<T> where TScores : struct, IScores<TScores>
     {
         var maxima = stackalloc float[RowsAtATime];
-        for (var row = 0; row < o.Rows; row++) maxima[row] = Largest<T>(o.Scores + row * o.ScoreStride, o.KeyScales, o.Keys);
+        for (var row = 0; row < o.Rows; row++) maxima[row] = Largest<T, TScores>(TScores.Of(o, row), o.Keys);
         for (var row = 0; row < o.Rows; row++)
         {
             var p = o.Probabilities + row * Padded(o.Keys);
             new Span<byte>(p + Padded(o.Keys) - ProbabilityPadding, ProbabilityPadding).Fill(ExponentialTable.Length - 1);
-            StepsBelow(T.Create(maxima[row]), o.Scores + row * o.ScoreStride, o.KeyScales, T.Create(o.Factors[row]), o.Keys, p);
+            StepsBelow(T.Create(maxima[row]), TScores.Of(o, row), T.Create(o.Factors[row]), o.Keys, p);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static float Largest<T>(int* acc, float* sk, int n) where T : struct, IFloatLanes<T>
+    static float Largest<T, TScores>(TScores z, int n) where T : struct, IFloatLanes<T> where TScores : struct, IScores<TScores>
     {
         nint last = n - T.Count;
-        var maxima = T.LoadInt32(acc + last) * T.Load(sk + last);
-        for (nint i = 0; i < last; i += T.Count) maxima = T.Max(maxima, T.LoadInt32(acc + i) * T.Load(sk + i));
+        var maxima = z.At<T>(last);
+        for (nint i = 0; i < last; i += T.Count) maxima = T.Max(maxima, z.At<T>(i));
         return maxima.MaxLane();
     }
 
     /// <summary>The last vector overlaps the one before it: what is written twice is the same twice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StepsBelow<T>(T max, int* acc, float* sk, T factor, int n, byte* p) where T : struct, IFloatLanes<T>
+    static void StepsBelow<T, TScores>(T max, TScores z, T factor, int n, byte* p) where T : struct, IFloatLanes<T> where TScores : struct, IScores<TScores>
     {
         nint last = n - T.Count, i = 0;
         for (; i <= n - 4 * T.Count; i += 4 * T.Count)
         {
-            var a = Step(max, acc + i, sk + i, factor);
-            var b = Step(max, acc + i + T.Count, sk + i + T.Count, factor);
-            var c = Step(max, acc + i + 2 * T.Count, sk + i + 2 * T.Count, factor);
-            var d = Step(max, acc + i + 3 * T.Count, sk + i + 3 * T.Count, factor);
+            var a = (max - z.At<T>(i)) * factor;
+            var b = (max - z.At<T>(i + T.Count)) * factor;
+            var c = (max - z.At<T>(i + 2 * T.Count)) * factor;
+            var d = (max - z.At<T>(i + 3 * T.Count)) * factor;
             T.StoreSaturated(a, b, c, d, p + i);
         }
-        for (; i < last; i += T.Count) Step(max, acc + i, sk + i, factor).StoreSaturated(p + i);
-        Step(max, acc + last, sk + last, factor).StoreSaturated(p + last);
+        for (; i < last; i += T.Count) ((max - z.At<T>(i)) * factor).StoreSaturated(p + i);
+        ((max - z.At<T>(last)) * factor).StoreSaturated(p + last);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static T Step<T>(T max, int* acc, float* sk, T factor) where T : struct, IFloatLanes<T> => (max - T.LoadInt32(acc) * T.Load(sk)) * factor;
 
     void LookUp(in SoftmaxOperands o)
     {
@@ -177,4 +189,32 @@ unsafe struct SoftmaxOperands
 
     /// <summary>p [rows, keys and their padding].</summary>
     public required byte* Probabilities;
+
+    /// <summary>Of biased scores: [rows], and beta [keys].</summary>
+    public float* RowScales, Biases;
+}
+
+/// <summary>The scores z of a row.</summary>
+interface IScores<T> where T : struct, IScores<T>
+{
+    static abstract T Of(in SoftmaxOperands o, int row);
+
+    TLanes At<TLanes>(nint key) where TLanes : struct, IFloatLanes<TLanes>;
+}
+
+readonly unsafe struct ScaledScores(int* acc, float* keyScales) : IScores<ScaledScores>
+{
+    public static ScaledScores Of(in SoftmaxOperands o, int row) => new(o.Scores + row * o.ScoreStride, o.KeyScales);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TLanes At<TLanes>(nint key) where TLanes : struct, IFloatLanes<TLanes> => TLanes.LoadInt32(acc + key) * TLanes.Load(keyScales + key);
+}
+
+readonly unsafe struct BiasedScores(int* acc, float rowScale, float* keyScales, float* biases) : IScores<BiasedScores>
+{
+    public static BiasedScores Of(in SoftmaxOperands o, int row) => new(o.Scores + row * o.ScoreStride, o.RowScales[row], o.KeyScales, o.Biases);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TLanes At<TLanes>(nint key) where TLanes : struct, IFloatLanes<TLanes> =>
+        TLanes.LoadInt32(acc + key) * (TLanes.Create(rowScale) * TLanes.Load(keyScales + key)) + TLanes.Load(biases + key);
 }

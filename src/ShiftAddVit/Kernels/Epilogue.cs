@@ -17,4 +17,7 @@ enum Epilogue
 
     /// <summary>Each head of y quantised on its own, as <see cref="RowOps.Quantize"/>: out are bytes, with a scale for each row and head.</summary>
     QuantizeHeads,
+
+    /// <summary>Each head of y as a code, as <see cref="RowOps.Code"/>: out are words of 64 bits, one for each row and head.</summary>
+    Codes,
 }

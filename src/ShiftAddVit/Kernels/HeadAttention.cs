@@ -22,10 +22,13 @@ sealed unsafe class HeadAttention(KernelRegistry registry, IntegerKernel scores,
     readonly int _valueRows = ValuePacking.Inputs(tokens);
 
     /// <summary>N rounded up to whole cache lines, so that no vector of a row lies on two.</summary>
-    readonly int _scoreStride = (int)AlignedBuffer.Align((long)tokens * sizeof(int)) / sizeof(int);
+    public int ScoreStride { get; } = (int)AlignedBuffer.Align((long)tokens * sizeof(int)) / sizeof(int);
 
     /// <summary>The most queries of a block.</summary>
     public int Queries => queries;
+
+    /// <summary>Where scores, probabilities and their factors lie in a scratch, for a softmax of another kind.</summary>
+    public Layout Buffers(byte* scratch) => new(this, scratch);
 
     /// <summary>Bytes of scratch, a multiple of the alignment.</summary>
     public long ScratchBytes => ValueBytes + 3 * ChannelBytes + ScoreBytes + ProbabilityBytes + FactorBytes + AlignedBuffer.Align(Math.Max(
@@ -35,7 +38,7 @@ sealed unsafe class HeadAttention(KernelRegistry registry, IntegerKernel scores,
 
     long ChannelBytes => AlignedBuffer.Align((long)headSize * sizeof(float));
 
-    long ScoreBytes => AlignedBuffer.Align((long)queries * _scoreStride * sizeof(int));
+    long ScoreBytes => AlignedBuffer.Align((long)queries * ScoreStride * sizeof(int));
 
     long ProbabilityBytes => AlignedBuffer.Align((long)queries * _paddedTokens);
 
@@ -67,7 +70,7 @@ sealed unsafe class HeadAttention(KernelRegistry registry, IntegerKernel scores,
         scores.Run(new IntegerOperands
         {
             M = count, N = tokens, K = headSize, Activations = o.Queries + first * o.QueryStride, ActivationStride = o.QueryStride,
-            Weights = o.Keys, Output = it.Scores, OutputStride = _scoreStride, Scratch = it.Rest,
+            Weights = o.Keys, Output = it.Scores, OutputStride = ScoreStride, Scratch = it.Rest,
         });
     }
 
@@ -79,7 +82,7 @@ sealed unsafe class HeadAttention(KernelRegistry registry, IntegerKernel scores,
         for (var i = 0; i < count; i++) it.Factors[i] = o.QueryScales[first + i] * steps;
         registry.Attention.Softmax(new()
         {
-            Rows = count, Keys = tokens, Scores = it.Scores, ScoreStride = _scoreStride, KeyScales = o.KeyScales, Factors = it.Factors,
+            Rows = count, Keys = tokens, Scores = it.Scores, ScoreStride = ScoreStride, KeyScales = o.KeyScales, Factors = it.Factors,
             Probabilities = it.Probabilities,
         });
     }
@@ -97,7 +100,7 @@ sealed unsafe class HeadAttention(KernelRegistry registry, IntegerKernel scores,
     }
 
     /// <summary>Where things lie in the scratch.</summary>
-    readonly struct Layout
+    public readonly struct Layout
     {
         public readonly byte* Values, Probabilities, Rest;
         public readonly float* ValueScales, Bias, Factors;
@@ -117,30 +120,30 @@ sealed unsafe class HeadAttention(KernelRegistry registry, IntegerKernel scores,
     }
 }
 
-/// <summary>One head of one image. Strides are in elements.</summary>
+/// <summary>One head of one image. Strides are in elements. What a step does not read may be missing.</summary>
 unsafe struct HeadAttentionOperands
 {
     /// <summary>q [N,D].</summary>
-    public required byte* Queries;
-    public required nint QueryStride;
+    public byte* Queries;
+    public nint QueryStride;
 
     /// <summary>sq [N].</summary>
-    public required float* QueryScales;
+    public float* QueryScales;
 
     /// <summary>k [N,D] in the order of the kernel of scores.</summary>
-    public required byte* Keys;
+    public byte* Keys;
 
     /// <summary>sk [N].</summary>
-    public required float* KeyScales;
+    public float* KeyScales;
 
     /// <summary>v [N,D].</summary>
-    public required float* Values;
-    public required nint ValueStride;
+    public float* Values;
+    public nint ValueStride;
 
     /// <summary>out [N,D].</summary>
-    public required float* Output;
-    public required nint OutputStride;
+    public float* Output;
+    public nint OutputStride;
 
     /// <summary><see cref="HeadAttention.ScratchBytes"/> bytes, aligned; what a step left there the next reads.</summary>
-    public required byte* Scratch;
+    public byte* Scratch;
 }

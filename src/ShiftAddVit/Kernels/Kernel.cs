@@ -5,13 +5,17 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Kernels;
 
 /// <summary>A matrix kernel: its name, how it works and how it wants its weights.</summary>
-abstract class Kernel(KernelName name, string schedule, PackFormat packing)
+abstract class Kernel(KernelName name, string schedule, PackFormat? packing)
 {
     public KernelName Name { get; } = name;
 
     public string Schedule { get; } = schedule;
 
-    public PackFormat Packing { get; } = packing;
+    /// <summary>The order of its weights; null where it takes them as they are.</summary>
+    public PackFormat? Order { get; } = packing;
+
+    /// <summary>The same of a kernel that has one.</summary>
+    public PackFormat Packing => Order!;
 
     /// <summary>What this machine lacks, or null: without it a portable kernel gives the same result, slowly.</summary>
     public virtual string? Missing => !Name.Isa.IsAccelerated ? $"{Name.Isa} is not hardware accelerated here"
@@ -54,13 +58,14 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
             var acc = accumulators + (long)m * o.N;
             for (var n = 0; o.Offsets is not null && n < o.N; n++) acc[n] -= o.Offsets[n];
             var output = o.Output + m * o.OutputStride;
-            var inPlace = o.Epilogue is Epilogue.AddResidual or Epilogue.QuantizeHeads;
+            var inPlace = o.Epilogue is Epilogue.AddResidual or Epilogue.QuantizeHeads or Epilogue.Codes;
             var y = inPlace ? (float*)acc : output;
             rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
             if (o.Epilogue == Epilogue.Gelu) rows.Gelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.TableGelu) rows.TableGelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.AddResidual) rows.Add(y, o.N, output);
             else if (o.Epilogue == Epilogue.QuantizeHeads) QuantizeHeads(o, m, y, rows);
+            else if (o.Epilogue == Epilogue.Codes) EncodeHeads(o, m, y, rows);
             if (o.RowMaxima is not null) Measure(o, m, rows);
         }
     }
@@ -77,6 +82,17 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
         var output = (byte*)o.Output + m * o.OutputStride;
         var d = o.Heads.HeadSize;
         for (var h = 0; h < o.N / d; h++) o.Heads.Scales[m + h * o.Heads.Stride] = rows.Quantize(y + h * d, d, output + h * d);
+    }
+
+    static unsafe void EncodeHeads(in LinearOperands o, int m, float* y, RowOps rows)
+    {
+        var codes = (ulong*)o.Output + m;
+        var d = o.Heads.HeadSize;
+        for (var h = 0; h < o.N / d; h++)
+        {
+            var magnitude = rows.Code(y + h * d, d, codes + h * o.OutputStride);
+            if (o.Heads.Scales is not null) o.Heads.Scales[m + h * o.Heads.Stride] = magnitude;
+        }
     }
 }
 
@@ -154,19 +170,23 @@ unsafe struct LinearOperands
     /// <summary>[N].</summary>
     public required float* Bias;
 
-    /// <summary>[M,N]; read as well by <see cref="Epilogue.AddResidual"/>. Bytes for <see cref="Epilogue.QuantizeHeads"/>.</summary>
+    /// <summary>
+    /// [M,N]; read as well by <see cref="Epilogue.AddResidual"/>. Bytes for <see cref="Epilogue.QuantizeHeads"/>; for <see cref="Epilogue.Codes"/>
+    /// words, that of row m and head h at m + h * OutputStride.
+    /// </summary>
     public required float* Output;
     public required nint OutputStride;
     public required Epilogue Epilogue;
 
-    /// <summary>For <see cref="Epilogue.QuantizeHeads"/>.</summary>
+    /// <summary>For <see cref="Epilogue.QuantizeHeads"/> and <see cref="Epilogue.Codes"/>.</summary>
     public HeadScales Heads;
 
     /// <summary>What is read after the weights, or null: a kernel may begin to bring it into the cache.</summary>
     public byte* Next;
 
     /// <summary>
-    /// [M,16], 0 before, or null: afterwards the largest lane of row m is max_n |out[m,n]|. Not for <see cref="Epilogue.QuantizeHeads"/>.
+    /// [M,16], 0 before, or null: afterwards the largest lane of row m is max_n |out[m,n]|. Not for <see cref="Epilogue.QuantizeHeads"/> and
+    /// <see cref="Epilogue.Codes"/>.
     /// </summary>
     public float* RowMaxima;
 
@@ -174,13 +194,13 @@ unsafe struct LinearOperands
     public required byte* Scratch;
 }
 
-/// <summary>Where the scales of quantised heads go.</summary>
+/// <summary>Where the scales of quantised heads go, or the mean magnitudes of those that become codes.</summary>
 unsafe struct HeadScales
 {
     /// <summary>D, which divides N.</summary>
     public required int HeadSize;
 
-    /// <summary>s of row m and head h at m + h * Stride.</summary>
+    /// <summary>s of row m and head h at m + h * Stride; null where codes need none.</summary>
     public required float* Scales;
     public required nint Stride;
 }

@@ -18,7 +18,7 @@ public enum KernelVerdict
 /// <summary>One row of the registry.</summary>
 /// <param name="Name">The kernel.</param>
 /// <param name="Schedule">How it realises its operation; never a change of the result.</param>
-/// <param name="Packing">The order it wants its weights in.</param>
+/// <param name="Packing">The order it wants its weights in; null where it takes them as they are.</param>
 /// <param name="Verdict">What was decided.</param>
 /// <param name="Reason">Why, in a few words.</param>
-public sealed record KernelInfo(KernelName Name, string Schedule, PackFormat Packing, KernelVerdict Verdict, string Reason);
+public sealed record KernelInfo(KernelName Name, string Schedule, PackFormat? Packing, KernelVerdict Verdict, string Reason);

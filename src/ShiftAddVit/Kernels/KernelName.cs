@@ -17,6 +17,9 @@ public enum Operation
 
     /// <summary>Minus the sum of absolute differences between activations and weights (AdderNet).</summary>
     MatDistance,
+
+    /// <summary>The sum of those rows that a one-bit code selects: the products of binary attention.</summary>
+    MatAdd,
 }
 
 /// <summary>How a kernel realises its operation, where that tells it from another of the same operation and tile.</summary>
@@ -28,8 +31,11 @@ public enum KernelSchedule
     /// <summary>Variable shifts and adds, no multiplication.</summary>
     Shift,
 
-    /// <summary>Products looked up in tables.</summary>
+    /// <summary>Products, or sums of a few terms, looked up in tables.</summary>
     LookUp,
+
+    /// <summary>Adds under a mask of code bits, no multiplication.</summary>
+    Masked,
 
     /// <summary>A tile's epilogue after its sums, where by default it overlaps with the sums of the next tile.</summary>
     Straight,

@@ -41,6 +41,8 @@ public sealed class KernelRegistry
         new FmaKernel(Operation.FakeShift, NumberType.P4),
         new PopcountKernel(),
         new DistanceTileKernel(),
+        .. TokenAdds(),
+        .. CodeAdds(),
         new MatShift_U8P4I32_1x1_Reference(),
         new MatShift_U8P4P4I32_1x1_Reference(),
         new MatMul_U8S8I32_1x1_Reference(),
@@ -48,7 +50,38 @@ public sealed class KernelRegistry
         new FakeShift_F32P4F32_1x1_Reference(),
         new MatMul_B1B1I32_1x1_Reference(),
         new MatDistance_U8S8I32_1x1_Reference(),
+        new MatAdd_B1S8I32_1x1_Reference(),
+        new MatAdd_B1I32I32_1x1_Reference(),
     ];
+
+    /// <summary>K^T V: by every form of byte products there is, and by adds alone.</summary>
+    static IEnumerable<Kernel> TokenAdds() =>
+    [
+        Products(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 8, Vectors: 2, FromZero: true)),
+        Products(new(VectorIsa.AvxVnni, ProductForm.DotProduct, Rows: 6, Vectors: 2, FromZero: true)),
+        Products<IntegerLanes512>(KernelIsa.Vector512),
+        new MaskedTokensKernel(),
+        Products<IntegerLanes256>(KernelIsa.Vector256),
+        Products(new(VectorIsa.Avx2, ProductForm.SignedPairs, Rows: 4, Vectors: 2)),
+        Products<IntegerLanesDp>(KernelIsa.AdvSimdDp),
+        Products<IntegerLanes128>(KernelIsa.Vector128),
+    ];
+
+    /// <summary>Q(KV).</summary>
+    static IEnumerable<Kernel> CodeAdds() =>
+    [
+        new LookUpCodesKernel(),
+        new PortableLookUpKernel<IntegerLanes512>(KernelIsa.Vector512),
+        new PortableLookUpKernel<IntegerLanes256>(KernelIsa.Vector256),
+        new MaskedCodesKernel(),
+        new PortableLookUpKernel<IntegerLanes128>(KernelIsa.Vector128),
+    ];
+
+    static ProductAddsKernel Products(DotProductTile tile) =>
+        new(new DotProductKernel(Operation.MatAdd, NumberType.S8, tile), zero: tile.FromZero ? (byte)0 : (byte)128);
+
+    static ProductAddsKernel Products<T>(KernelIsa isa) where T : struct, IIntegerLanes<T> =>
+        new(new PortableIntegerKernel<T>(Operation.MatAdd, NumberType.S8, isa), zero: 128);
 
     /// <summary>The kernels of a tile: one for each type of weights that its products are exact for.</summary>
     static IEnumerable<Kernel> DotProducts(DotProductTile tile, KernelSchedule schedule = KernelSchedule.Default)
@@ -91,7 +124,7 @@ public sealed class KernelRegistry
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
         var generated = GeneratedRows.Under(cap);
-        (Rows, Values) = (new(widest), new(widest));
+        (Rows, Values, Hashes, LinearAttention) = (new(widest), new(widest), new(widest), new(widest));
         (Blocks, Attention) = (new(Rows, generated), new(widest, generated));
     }
 
@@ -127,6 +160,12 @@ public sealed class KernelRegistry
     /// <summary>How the values of 8-bit attention become an operand, in the same vectors.</summary>
     internal ValuePacking Values { get; }
 
+    /// <summary>How queries and keys are hashed, in the same vectors.</summary>
+    internal HashOps Hashes { get; }
+
+    /// <summary>What linear attention does around its sums, in the same vectors.</summary>
+    internal LinearAttentionOps LinearAttention { get; }
+
     /// <summary>The kernel that runs an operation on weights of a format.</summary>
     /// <exception cref="ArgumentException">The operation does not take that format.</exception>
     public KernelInfo Choose(Operation op, WeightFormat weights) => All[Kernels.IndexOf(ChooseKernel(op, weights))];
@@ -150,8 +189,17 @@ public sealed class KernelRegistry
             if (All[i].Verdict != KernelVerdict.Refused && Job(Kernels[i]) == (shape.Operation, TypeOf(shape.Weights))) yield return Kernels[i];
     }
 
+    /// <summary>The kernel for K^T V of one-bit codes.</summary>
+    internal AddTokensKernel AddTokens => (AddTokensKernel)_chosen[(Operation.MatAdd, NumberType.S8)];
+
+    /// <summary>The kernel for Q(KV) of one-bit codes.</summary>
+    internal AddCodesKernel AddCodes => (AddCodesKernel)_chosen[(Operation.MatAdd, NumberType.I32)];
+
     /// <summary>The kernel for float weights.</summary>
     internal FloatKernel Float => (FloatKernel)ChooseKernel(Operation.MatMul, WeightFormat.F32);
+
+    /// <summary>The kernel of one-bit codes on both sides.</summary>
+    internal BitKernel Bits => (BitKernel)_chosen[(Operation.MatMul, NumberType.B1)];
 
     /// <summary>The scalar kernel that defines what a kernel computes.</summary>
     internal Kernel ReferenceOf(Kernel kernel) => Kernels.Single(it => it.Name.Isa == KernelIsa.Reference && Job(it) == Job(kernel));
@@ -192,6 +240,6 @@ public sealed class KernelRegistry
             (_, false, true) => (KernelVerdict.Refused, $"{chosen.Name} is forced by SHIFTADD_KERNEL"),
             _ => (KernelVerdict.Usable, $"{chosen.Name} is ahead of it"),
         };
-        return new(kernel.Name, kernel.Schedule, kernel.Packing, verdict, reason);
+        return new(kernel.Name, kernel.Schedule, kernel.Order, verdict, reason);
     }
 }

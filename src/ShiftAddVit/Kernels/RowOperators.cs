@@ -19,6 +19,32 @@ unsafe struct Magnitude : ILaneOperator
     public readonly T At<T>(nint index) where T : struct, IFloatLanes<T> => T.Abs(T.Load(X + index));
 }
 
+unsafe struct CodeBits : ILaneOperator
+{
+    public required float* X;
+    public required ulong* Bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var x = T.Load(X + index);
+        *Bits |= (ulong)x.PositiveBits() << (int)index;
+        return T.Abs(x);
+    }
+}
+
+unsafe struct Square : ILaneOperator
+{
+    public required float* X;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var x = T.Load(X + index);
+        return x * x;
+    }
+}
+
 /// <summary>The clamp of the definition never acts: |x| is at most max, so |x * (127 / max)| is below 127.5.</summary>
 unsafe struct Quantize : ILaneOperator
 {

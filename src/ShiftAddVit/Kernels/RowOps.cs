@@ -41,6 +41,15 @@ sealed unsafe class RowOps(KernelIsa widest)
         return Traversal.Max(ref magnitude, length, Widest, max);
     }
 
+    /// <summary>Bit n of the code is x[n] > 0. Returns the mean of |x|, in the order of <see cref="LaneSum"/>; at most 64 elements.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public float Code(float* x, int length, ulong* code)
+    {
+        *code = 0;
+        var op = new CodeBits { X = x, Bits = code };
+        return LaneSum.Of(ref op, length, Widest) * (1f / length);
+    }
+
     /// <summary>y[n] = (float)acc[n] * (sx * sw[n]) + bias[n], each operation rounded on its own.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Dequantize(int* acc, float sx, float* sw, float* bias, int length, float* y)

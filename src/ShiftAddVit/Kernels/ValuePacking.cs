@@ -20,23 +20,32 @@ sealed unsafe class ValuePacking(KernelIsa widest)
 
     public void Pack(in ValueOperands o)
     {
-        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Columns<FloatLanes512>(o);
-        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Columns<FloatLanes256>(o);
-        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Columns<FloatLanes128>(o);
-        else Columns<FloatLanes1>(o);
+        if (o.Weights is null) Columns<PlainValues>(o);
+        else Columns<CentredValues>(o);
+    }
+
+    void Columns<TValues>(in ValueOperands o) where TValues : struct, IValues<TValues>
+    {
+        if (widest >= KernelIsa.Vector512 && o.HeadSize % FloatLanes512.Count == 0) Columns<FloatLanes512, TValues>(o);
+        else if (widest >= KernelIsa.Vector256 && o.HeadSize % FloatLanes256.Count == 0) Columns<FloatLanes256, TValues>(o);
+        else if (widest >= KernelIsa.Vector128 && o.HeadSize % FloatLanes128.Count == 0) Columns<FloatLanes128, TValues>(o);
+        else Columns<FloatLanes1, TValues>(o);
     }
 
     /// <summary>A vector of channels at a time, which lies within a panel where the order has quads.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Columns<T>(in ValueOperands o) where T : struct, IFloatLanes<T>
+    static void Columns<T, TValues>(in ValueOperands o) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
     {
         var (nr, panelBytes) = (o.Order.Nr, (nint)o.Order.PanelBytes(Inputs(o.Tokens)));
         var direct = o.Order.KGroup == Quad && nr % T.Count == 0;
         for (var channel = 0; channel < o.HeadSize; channel += T.Count)
         {
-            var reciprocals = Scale(Largest<T>(o.Values + channel, o.Stride, o.Tokens), o.Scales + channel);
-            if (direct) Quads(o, channel, reciprocals, o.Packed + channel / nr * panelBytes + o.Order.StartBytes + channel % nr * Quad, nr * Quad);
-            else Scatter(o, channel, reciprocals);
+            var values = TValues.Of(o, channel);
+            var reciprocals = Scale(Largest<T, TValues>(values, o.Tokens), o.Scales + channel);
+            if (direct)
+                Quads(o, values, reciprocals, o.Packed + channel / nr * panelBytes + o.Order.StartBytes + channel % nr * Quad, nr * Quad);
+            else Scatter(o, channel, values, reciprocals);
+            if (o.Totals is not null) Total(values, reciprocals, o.Tokens, o.Totals + channel);
         }
         if (!o.Order.AccumulatorStarts) return;
         for (var channel = 0; channel < o.HeadSize; channel += nr)
@@ -44,16 +53,34 @@ sealed unsafe class ValuePacking(KernelIsa widest)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static T Largest<T>(float* v, nint stride, int n) where T : struct, IFloatLanes<T>
+    static T Largest<T, TValues>(TValues v, int n) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
     {
         T even = default, odd = default;
-        for (; n >= Quad; n -= Quad, v += Quad * stride)
+        var j = 0;
+        for (; j <= n - Quad; j += Quad)
         {
-            even = T.Max(even, T.Max(T.Abs(T.Load(v)), T.Abs(T.Load(v + 2 * stride))));
-            odd = T.Max(odd, T.Max(T.Abs(T.Load(v + stride)), T.Abs(T.Load(v + 3 * stride))));
+            even = T.Max(even, T.Max(T.Abs(v.At<T>(j)), T.Abs(v.At<T>(j + 2))));
+            odd = T.Max(odd, T.Max(T.Abs(v.At<T>(j + 1)), T.Abs(v.At<T>(j + 3))));
         }
-        for (; n > 0; n--, v += stride) even = T.Max(even, T.Abs(T.Load(v)));
+        for (; j < n; j++) even = T.Max(even, T.Abs(v.At<T>(j)));
         return T.Max(even, odd);
+    }
+
+    /// <summary>SUM_j w[d,j]: whole numbers below 2^24, which floats add exactly.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void Total<T, TValues>(TValues v, T reciprocals, int n, int* totals) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
+    {
+        T even = default, odd = default;
+        var j = 0;
+        for (; j <= n - 2; j += 2)
+        {
+            even += T.Round(v.At<T>(j) * reciprocals);
+            odd += T.Round(v.At<T>(j + 1) * reciprocals);
+        }
+        if (j < n) even += T.Round(v.At<T>(j) * reciprocals);
+        var sums = stackalloc float[T.Count];
+        (even + odd).Store(sums);
+        for (var i = 0; i < T.Count; i++) totals[i] = (int)sums[i];
     }
 
     /// <summary>Writes the scales of largest magnitudes and returns what values are multiplied by.</summary>
@@ -70,25 +97,25 @@ sealed unsafe class ValuePacking(KernelIsa widest)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Quads<T>(in ValueOperands o, int channel, T reciprocals, byte* target, nint step) where T : struct, IFloatLanes<T>
+    static void Quads<T, TValues>(in ValueOperands o, TValues v, T reciprocals, byte* target, nint step)
+        where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
     {
-        var v = o.Values + channel;
-        var (stride, n) = (o.Stride, o.Tokens);
-        for (; n >= Quad; n -= Quad, v += Quad * stride, target += step) StoreQuad(v, stride, reciprocals, target);
-        if (n > 0) StoreLast(v, stride, n, reciprocals, target);
+        var (n, j) = (o.Tokens, 0);
+        for (; j <= n - Quad; j += Quad, target += step) StoreQuad(v, j, reciprocals, target);
+        if (j < n) StoreLast(v, j, n, reciprocals, target);
     }
 
     /// <summary>Any order, byte by byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scatter<T>(in ValueOperands o, int channel, T reciprocals) where T : struct, IFloatLanes<T>
+    static void Scatter<T, TValues>(in ValueOperands o, int channel, TValues v, T reciprocals)
+        where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
     {
         var (nr, group, panelBytes) = (o.Order.Nr, o.Order.KGroup, (nint)o.Order.PanelBytes(Inputs(o.Tokens)));
         var quads = stackalloc byte[T.Count * Quad];
         for (var token = 0; token < o.Tokens; token += Quad)
         {
-            var v = o.Values + token * o.Stride + channel;
-            if (token <= o.Tokens - Quad) StoreQuad(v, o.Stride, reciprocals, quads);
-            else StoreLast(v, o.Stride, o.Tokens - token, reciprocals, quads);
+            if (token <= o.Tokens - Quad) StoreQuad(v, token, reciprocals, quads);
+            else StoreLast(v, token, o.Tokens, reciprocals, quads);
             for (var i = 0; i < T.Count * Quad; i++)
             {
                 var (panel, lane) = Math.DivRem(channel + i / Quad, nr);
@@ -99,13 +126,42 @@ sealed unsafe class ValuePacking(KernelIsa widest)
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StoreQuad<T>(float* v, nint stride, T reciprocals, byte* target) where T : struct, IFloatLanes<T> => T.StoreSignedQuads(
-        T.Load(v) * reciprocals, T.Load(v + stride) * reciprocals, T.Load(v + 2 * stride) * reciprocals, T.Load(v + 3 * stride) * reciprocals, target);
+    static void StoreQuad<T, TValues>(TValues v, int j, T reciprocals, byte* target) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues> =>
+        T.StoreSignedQuads(
+            v.At<T>(j) * reciprocals, v.At<T>(j + 1) * reciprocals, v.At<T>(j + 2) * reciprocals, v.At<T>(j + 3) * reciprocals, target);
 
     /// <summary>Fewer than four tokens.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StoreLast<T>(float* v, nint stride, int n, T reciprocals, byte* target) where T : struct, IFloatLanes<T> => T.StoreSignedQuads(
-        T.Load(v) * reciprocals, n > 1 ? T.Load(v + stride) * reciprocals : default, n > 2 ? T.Load(v + 2 * stride) * reciprocals : default, default, target);
+    static void StoreLast<T, TValues>(TValues v, int j, int n, T reciprocals, byte* target) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues> =>
+        T.StoreSignedQuads(
+            v.At<T>(j) * reciprocals, n - j > 1 ? v.At<T>(j + 1) * reciprocals : default, n - j > 2 ? v.At<T>(j + 2) * reciprocals : default, default, target);
+}
+
+/// <summary>What is packed of a token, for the channels from one on.</summary>
+unsafe interface IValues<T> where T : struct, IValues<T>
+{
+    static abstract T Of(in ValueOperands o, int channel);
+
+    TLanes At<TLanes>(nint token) where TLanes : struct, IFloatLanes<TLanes>;
+}
+
+/// <summary>v.</summary>
+readonly unsafe struct PlainValues(float* v, nint stride) : IValues<PlainValues>
+{
+    public static PlainValues Of(in ValueOperands o, int channel) => new(o.Values + channel, o.Stride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TLanes At<TLanes>(nint token) where TLanes : struct, IFloatLanes<TLanes> => TLanes.Load(v + token * stride);
+}
+
+/// <summary>w (v - mu).</summary>
+readonly unsafe struct CentredValues(float* v, nint stride, float* weights, float* mean) : IValues<CentredValues>
+{
+    public static CentredValues Of(in ValueOperands o, int channel) => new(o.Values + channel, o.Stride, o.Weights, o.Mean + channel);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TLanes At<TLanes>(nint token) where TLanes : struct, IFloatLanes<TLanes> =>
+        TLanes.Create(weights[token]) * (TLanes.Load(v + token * stride) - TLanes.Load(mean));
 }
 
 /// <summary>The values of a head.</summary>
@@ -126,4 +182,10 @@ unsafe struct ValueOperands
 
     /// <summary>sv [D].</summary>
     public required float* Scales;
+
+    /// <summary>w [N], positive, and mu [D], where not v but w (v - mu) is packed; else null.</summary>
+    public float* Weights, Mean;
+
+    /// <summary>[D], or null: SUM_j w[d,j].</summary>
+    public int* Totals;
 }

@@ -176,7 +176,7 @@ public class LayerByLayerTests
     }
 
     /// <summary>y[m,n] = (float)acc (sx sw[n]) + b[n], each operation rounded to float32 on its own.</summary>
-    static float[] Bits(Linear layer, float[] x)
+    internal static float[] Bits(Linear layer, float[] x)
     {
         var weight = (QuantizedWeight)layer.Weight;
         var y = new List<float>();

@@ -3,61 +3,68 @@ using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference.Steps;
 
-/// <summary><see cref="HeadAttention"/> of each head h and the first tokens i of each image.</summary>
-sealed unsafe class ByteAttentionStep : Step
+/// <summary>
+/// out[i,h] = SUM_j p_ij v_j / SUM_j p_ij for each head h and the first tokens i of each image, probabilities and values as bytes. What derives from it
+/// says how probabilities come about.
+/// </summary>
+abstract unsafe class ByteAttentionStep : Step
 {
-    readonly ByteHeads _heads;
-    readonly HeadAttention _attention;
     readonly Region _output;
     readonly int _queries;
 
     /// <param name="context">The session.</param>
-    /// <param name="heads">Queries, keys, values.</param>
+    /// <param name="scores">The kernel of scores, where there is one on bytes.</param>
+    /// <param name="values">The kernel of the product with values.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public ByteAttentionStep(StepContext context, ByteHeads heads, Region output, int queries) : base(context)
+    protected ByteAttentionStep(StepContext context, IntegerKernel scores, IntegerKernel values, Region output, int queries) : base(context)
     {
-        (_heads, _output, _queries) = (heads, output, queries);
-        _attention = new(
-            context.Model.Registry, heads.ScoreKernel, heads.ValueKernel, Architecture.Tokens, Architecture.HeadSize, context.AttentionSplit.Queries);
+        (_output, _queries) = (output, queries);
+        Attention = new(context.Model.Registry, scores, values, Architecture.Tokens, Architecture.HeadSize, context.AttentionSplit.Queries);
     }
 
-    VitArchitecture Architecture => Context.Model.Architecture;
+    protected VitArchitecture Architecture => Context.Model.Architecture;
+
+    /// <summary>What is done with a head.</summary>
+    protected HeadAttention Attention { get; }
 
     int Pieces => PiecesOfHead(Context.AttentionSplit, _queries);
 
     public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
-    public override long ScratchBytes => _attention.ScratchBytes;
+    public override long ScratchBytes => Attention.ScratchBytes + KeyBytes;
+
+    /// <summary>Bytes of keys that <see cref="PackKeys"/> makes, a multiple of the alignment.</summary>
+    protected virtual long KeyBytes => 0;
+
+    /// <summary>Brings the keys of a head into order, where they are not.</summary>
+    protected virtual void PackKeys(int image, int head, byte* keys) { }
+
+    /// <summary>The head; output and scratch are set by the caller.</summary>
+    protected abstract HeadAttentionOperands Operands(int image, int head);
+
+    /// <summary>Makes probabilities of some queries, and factors[i] = 1 / SUM_j p_ij, in the buffers of the scratch.</summary>
+    protected abstract void Weigh(in HeadAttentionOperands o, int image, int head, int first, int count, byte* keys);
 
     public override void Execute(int part, int thread)
     {
         var (group, piece) = Math.DivRem(part, Pieces);
         var (image, head) = Math.DivRem(group, Architecture.Heads);
-        var operands = Operands(image, head, Context.Scratch(thread));
+        var operands = Operands(image, head);
+        operands.Scratch = Context.Scratch(thread);
+        operands.Output = Context.Arena.Pointer<float>(_output) + (long)image * Architecture.Tokens * Architecture.Width + head * Architecture.HeadSize;
+        operands.OutputStride = Architecture.Width;
+        var keys = operands.Scratch + Attention.ScratchBytes;
         TimeBudget.Enter(Work.PackHeads);
-        _attention.PackValues(operands);
+        PackKeys(image, head, keys);
+        Attention.PackValues(operands);
         var end = (int)((long)_queries * (piece + 1) / Pieces);
-        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += _attention.Queries)
-            Attend(operands, row, Math.Min(_attention.Queries, end - row));
+        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += Attention.Queries)
+        {
+            var count = Math.Min(Attention.Queries, end - row);
+            Weigh(operands, image, head, row, count, keys);
+            TimeBudget.Enter(Work.Values);
+            Attention.Combine(operands, row, count);
+        }
     }
-
-    void Attend(in HeadAttentionOperands operands, int first, int count)
-    {
-        TimeBudget.Enter(Work.Scores);
-        _attention.Score(operands, first, count);
-        TimeBudget.Enter(Work.Softmax);
-        _attention.Softmax(operands, first, count);
-        TimeBudget.Enter(Work.Values);
-        _attention.Combine(operands, first, count);
-    }
-
-    HeadAttentionOperands Operands(int image, int head, byte* scratch) => new()
-    {
-        Queries = _heads.Queries(image, head), QueryStride = Architecture.Width, QueryScales = _heads.QueryScales(image, head),
-        Keys = _heads.Keys(image, head), KeyScales = _heads.KeyScales(image, head),
-        Values = _heads.Values(image, head), ValueStride = Architecture.Width,
-        Output = Context.Arena.Pointer<float>(_output) + (long)image * Architecture.Tokens * Architecture.Width + head * Architecture.HeadSize,
-        OutputStride = Architecture.Width, Scratch = scratch,
-    };
 }

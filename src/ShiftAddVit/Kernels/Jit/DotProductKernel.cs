@@ -45,7 +45,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         var arguments = new DotProductArguments
         {
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
-            Output = o.Output, OutputStride = o.OutputStride * sizeof(int),
+            Output = o.Output, OutputStride = o.OutputStride * sizeof(int), OutputStep = Tile.Nr * sizeof(int),
         };
         Run(o.M, o.N, o.K, ref arguments, null);
     }
@@ -55,7 +55,8 @@ sealed unsafe class DotProductKernel : IntegerKernel
     /// </summary>
     public override void Run(in LinearOperands o, RowOps rows)
     {
-        if (o.Offsets is not null || (o.Epilogue == Epilogue.QuantizeHeads && !Quantizes(o)))
+        var readsHeads = o.Epilogue is Epilogue.QuantizeHeads or Epilogue.Codes;
+        if (o.Offsets is not null || (readsHeads && !HeadsArePanels(o)))
         {
             base.Run(o, rows);
             return;
@@ -63,13 +64,14 @@ sealed unsafe class DotProductKernel : IntegerKernel
         var arguments = new DotProductArguments
         {
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
-            Output = o.Output, OutputStride = o.OutputStride * ElementBytes(o.Epilogue),
+            Output = o.Output, OutputStride = o.Epilogue == Epilogue.Codes ? sizeof(ulong) : o.OutputStride * ElementBytes(o.Epilogue),
+            OutputStep = o.Epilogue == Epilogue.Codes ? o.OutputStride * sizeof(ulong) : Tile.Nr * ElementBytes(o.Epilogue),
             Next = o.Next, NextEnd = o.Next is null ? null : o.Next + NextBytes,
             RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias,
-            Table = o.Epilogue == Epilogue.QuantizeHeads ? HeadConstants.Pointer : GeluTable.Pointer,
-            RowResults = o.Epilogue == Epilogue.QuantizeHeads ? o.Heads.Scales : o.RowMaxima, RowResultStep = o.Heads.Stride * sizeof(float),
+            Table = readsHeads ? HeadConstants.Pointer : GeluTable.Pointer,
+            RowResults = readsHeads ? o.Heads.Scales : o.RowMaxima, RowResultStep = o.Heads.Stride * sizeof(float),
         };
-        var measures = o.RowMaxima is not null && Measures(o);
+        var measures = o.Epilogue == Epilogue.Codes ? o.Heads.Scales is not null : o.RowMaxima is not null && Measures(o);
         Run(o.M, o.N, o.K, ref arguments, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue, measures);
         for (var m = 0; o.Epilogue == Epilogue.Gelu && m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
         for (var m = 0; o.RowMaxima is not null && !measures && m < o.M; m++) Measure(o, m, rows);
@@ -79,7 +81,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
     bool Measures(in LinearOperands o) =>
         Tile.Isa.LargerMagnitude != Code.INVALID && o.N % Tile.Nr == 0 && o.Epilogue is not Epilogue.Gelu;
 
-    bool Quantizes(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr;
+    bool HeadsArePanels(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr;
 
     static int ElementBytes(Epilogue? epilogue) => epilogue == Epilogue.QuantizeHeads ? sizeof(byte) : sizeof(float);
 
@@ -128,7 +130,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         (arguments.SumTiles, arguments.EpilogueTiles) = (tiles, tiles);
         arguments.FirstActivations = arguments.Activations;
         arguments.FirstRowScales = arguments.RowScales;
-        arguments.OutputStep = Tile.Nr * ElementBytes(key.Epilogue) - tiles * key.Rows * arguments.OutputStride;
+        arguments.OutputStep -= tiles * key.Rows * arguments.OutputStride;
         arguments.RowResultStep -= tiles * key.Rows * key.RowResultBytes;
         arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
         ((delegate* unmanaged<DotProductArguments*, void>)Function(key))(&arguments);

@@ -14,7 +14,9 @@ namespace ShiftAddVit.Kernels.Jit;
 /// weighs little, and weights are better loaded once for more rows.
 /// </param>
 /// <param name="Unroll">Groups of four inputs that a round of the loop takes.</param>
-sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0, int Unroll = 4)
+/// <param name="FromZero">Whether sums are of products of q itself, for activations whose zero point is 0: then they start at 0.</param>
+sealed record DotProductTile(
+    VectorIsa Isa, ProductForm Products, int Rows, int Vectors, int PipelinedInputs = 0, int Unroll = 4, bool FromZero = false)
 {
     /// <summary>Rows of a pipelined tile, and the most of any: general registers point at every third.</summary>
     public const int PipelinedRows = 3, MostRows = 12;
@@ -28,9 +30,9 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
     /// <summary>Outputs in a panel.</summary>
     public int Nr => Vectors * Isa.Lanes;
 
-    /// <summary>Signed bytes; where products are of q and not of q - 128, sums start at -128 * SUM_k w.</summary>
-    public PackFormat Packing { get; } =
-        new(WeightFormat.S8, Vectors * Isa.Lanes, TileProductEmitter.GroupInputs, accumulatorStarts: Products != ProductForm.SignedPairs);
+    /// <summary>Signed bytes; where products are of q and should be of q - 128, sums start at -128 * SUM_k w.</summary>
+    public PackFormat Packing { get; } = new(
+        WeightFormat.S8, Vectors * Isa.Lanes, TileProductEmitter.GroupInputs, accumulatorStarts: !FromZero && Products != ProductForm.SignedPairs);
 
     /// <summary>Whether tiles of M rows and K inputs are pipelined.</summary>
     public bool Pipelines(int m, int k) => k <= PipelinedInputs && m >= 2 * PipelinedRows;
@@ -39,7 +41,7 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
     public int RowsFor(int m, int k) => Pipelines(m, k) ? PipelinedRows : Rows;
 
     /// <summary>What code that is dumped is called by.</summary>
-    public override string ToString() => $"{Products}_{Rows}x{Nr}_{Isa.Name}";
+    public override string ToString() => $"{Products}_{Rows}x{Nr}_{Isa.Name}{(FromZero ? "_FromZero" : "")}";
 
     /// <summary>Accumulators, and below them the weights of a group and what products need, or an epilogue.</summary>
     static bool Fits(VectorIsa isa, ProductForm products, int rows, int vectors) =>
@@ -57,13 +59,17 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
 /// <param name="Inputs">K.</param>
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
 /// <param name="Pipelined">Whether the epilogue of a tile overlaps with the sums of the next.</param>
-/// <param name="Measures">Whether the largest magnitudes of rows are kept.</param>
+/// <param name="Measures">Whether the largest magnitudes of rows are kept, or the mean magnitudes of codes.</param>
 readonly record struct DotProductKey(
     int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false)
 {
-    /// <summary>Bytes that are kept of each row besides its outputs: a head's scale, or a vector of magnitudes.</summary>
-    public int RowResultBytes =>
-        Measures ? RowOps.MaximumLanes * sizeof(float) : Epilogue == Kernels.Epilogue.QuantizeHeads ? sizeof(float) : 0;
+    /// <summary>Bytes that are kept of each row besides its outputs: a head's scale or mean magnitude, or a vector of magnitudes.</summary>
+    public int RowResultBytes => Epilogue switch
+    {
+        Kernels.Epilogue.QuantizeHeads => sizeof(float),
+        Kernels.Epilogue.Codes => Measures ? sizeof(float) : 0,
+        _ => Measures ? RowOps.MaximumLanes * sizeof(float) : 0,
+    };
 
     /// <summary>All of it: keys are looked up at every call.</summary>
     long Bits => ((long)Inputs << 32) | ((long)Rows << 24) | ((long)Vectors << 16)
@@ -126,7 +132,7 @@ unsafe struct DotProductArguments
     public float* Table;
 
     /// <summary>
-    /// Scales of quantised heads, or the largest magnitudes of rows: those of the first row of the tile; from below its last row to the first of
+    /// Scales of quantised heads, mean magnitudes of codes, or the largest magnitudes of rows: those of the first row of the tile; from below its last row to the first of
     /// the next panel.
     /// </summary>
     public float* RowResults;

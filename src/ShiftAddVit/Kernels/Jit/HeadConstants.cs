@@ -10,8 +10,9 @@ static unsafe class HeadConstants
     /// <summary>Vectors: the order of packed quarters; the highest bit of each byte.</summary>
     public const int OrderIndex = 0, SignsIndex = Lanes;
 
-    /// <summary>Scalars: 127; the smallest magnitude that is not negligible; 1; 0.</summary>
-    public const int LevelsIndex = 2 * Lanes, NegligibleIndex = LevelsIndex + 1, OneIndex = LevelsIndex + 2, ZeroIndex = LevelsIndex + 3;
+    /// <summary>Scalars: 127; the smallest magnitude that is not negligible; 1; 0; what a sum over a head is multiplied by to be its mean.</summary>
+    public const int LevelsIndex = 2 * Lanes, NegligibleIndex = LevelsIndex + 1, OneIndex = LevelsIndex + 2, ZeroIndex = LevelsIndex + 3,
+        ShareIndex = LevelsIndex + 4;
 
     static readonly AlignedBuffer Memory = Create();
 
@@ -20,11 +21,11 @@ static unsafe class HeadConstants
 
     static AlignedBuffer Create()
     {
-        var memory = new AlignedBuffer((ZeroIndex + 1) * sizeof(float));
+        var memory = new AlignedBuffer((ShareIndex + 1) * sizeof(float));
         var integers = memory.AsSpan<int>();
         integers.Slice(SignsIndex, Lanes).Fill(unchecked((int)0x80808080));
         for (var i = 0; i < Lanes; i++) integers[OrderIndex + i] = i % 4 * 4 + i / 4;
-        ReadOnlySpan<float> scalars = [127, Negligible.Below, 1, 0];
+        ReadOnlySpan<float> scalars = [127, Negligible.Below, 1, 0, 1f / (4 * Lanes)];
         scalars.CopyTo(memory.AsSpan<float>()[LevelsIndex..]);
         return memory;
     }

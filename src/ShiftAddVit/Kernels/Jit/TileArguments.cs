@@ -21,6 +21,9 @@ unsafe struct TileArguments
     /// <summary>One bit for each output of a row that is stored.</summary>
     public ulong Mask;
 
+    /// <summary>Tiles one below the other, for code that computes several; at least 1.</summary>
+    public nint Tiles;
+
     /// <summary>The bits that select the first outputs.</summary>
     public static ulong First(int outputs) => outputs >= 64 ? ulong.MaxValue : (1UL << outputs) - 1;
 }

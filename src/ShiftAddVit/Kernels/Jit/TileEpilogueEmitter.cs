@@ -35,8 +35,10 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         for (var i = 0; i < key.Rows; i++)
         {
             for (var j = 0; j < key.Vectors; j++) Finish(i, j, firstAccumulator + i * key.Vectors + j);
-            if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, firstAccumulator + i * key.Vectors);
-            if (key.Measures) Measure(i, firstAccumulator + i * key.Vectors);
+            var y = firstAccumulator + i * key.Vectors;
+            if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, y);
+            else if (key.Epilogue == Epilogue.Codes) new HeadCodeEmitter(code, vectors).Emit(i, y, key.Measures);
+            else if (key.Measures) Measure(i, y);
             code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
         }
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), r9);
@@ -80,7 +82,7 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
             vectors.Load(First, output, tail);
             vectors.Do(Isa.Add, accumulators, accumulators, First);
         }
-        if (key.Epilogue == Epilogue.QuantizeHeads) return;
+        if (key.Epilogue is Epilogue.QuantizeHeads or Epilogue.Codes) return;
         if (tail) vectors.StoreTail(output, accumulators, free: First);
         else if (key.Epilogue is null) vectors.StoreHalves(output, accumulators);
         else vectors.Store(output, accumulators);

@@ -12,7 +12,11 @@ enum TileKind
     LookUp,
     LookUpAdd,
     Popcount,
+    PopcountRows,
     Distance,
+    MaskedTokens,
+    MaskedCodes,
+    LookUpCodes,
 }
 
 /// <summary>What the code of a tile is made for; equal keys share code.</summary>
@@ -35,6 +39,10 @@ readonly record struct TileKey(TileKind Kind, int Rows, int Vectors, int Length,
         TileKind.ShiftP4 or TileKind.ShiftP4P4 => new ShiftTileEmitter(this),
         TileKind.LookUp or TileKind.LookUpAdd => new LookUpTileEmitter(this),
         TileKind.Popcount => new PopcountTileEmitter(this),
+        TileKind.PopcountRows => new PopcountRowsEmitter(this),
+        TileKind.MaskedTokens => new MaskedTokensEmitter(this),
+        TileKind.MaskedCodes => new MaskedCodesEmitter(this),
+        TileKind.LookUpCodes => new LookUpCodesEmitter(this),
         _ => new DistanceTileEmitter(this),
     };
 }

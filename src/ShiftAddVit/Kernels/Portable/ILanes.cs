@@ -15,7 +15,13 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>Loads int32 and rounds each to the nearest float.</summary>
     static abstract T LoadInt32(int* source);
 
+    /// <summary>Loads int32, adds others to them, and rounds each sum to the nearest float.</summary>
+    static abstract T LoadInt32(int* source, int* addend);
+
     void Store(float* destination);
+
+    /// <summary>Bit i is set where lane i is above 0.</summary>
+    uint PositiveBits();
 
     /// <summary>Stores whole numbers 0..255 as bytes.</summary>
     void StoreBytes(byte* destination);
@@ -84,6 +90,10 @@ unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
 
     /// <summary>How products are made, in a few words.</summary>
     static abstract string Schedule { get; }
+
+    static abstract T Load(int* source);
+
+    static abstract T operator +(T left, T right);
 
     /// <summary>Reads Group signed bytes a lane.</summary>
     static abstract T LoadWeights(sbyte* weights);

@@ -13,6 +13,10 @@ readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
 
     public static FloatLanes1 LoadInt32(int* source) => new(*source);
 
+    public static FloatLanes1 LoadInt32(int* source, int* addend) => new(*source + *addend);
+
+    public uint PositiveBits() => _value > 0 ? 1u : 0;
+
     public void Store(float* destination) => *destination = _value;
 
     public void StoreBytes(byte* destination) => *destination = (byte)_value;

@@ -17,6 +17,11 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
 
     public static FloatLanes128 LoadInt32(int* source) => new(Vector128.ConvertToSingle(Vector128.Load(source)));
 
+    public static FloatLanes128 LoadInt32(int* source, int* addend) =>
+        new(Vector128.ConvertToSingle(Vector128.Load(source) + Vector128.Load(addend)));
+
+    public uint PositiveBits() => Vector128.GreaterThan(_value, Vector128<float>.Zero).ExtractMostSignificantBits();
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)
@@ -113,6 +118,10 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
     public static int Group => 2;
 
     public static string Schedule => "int16 products of input pairs, added in int32";
+
+    public static IntegerLanes128 Load(int* source) => new(Vector128.Load(source));
+
+    public static IntegerLanes128 operator +(IntegerLanes128 left, IntegerLanes128 right) => new(left._value + right._value);
 
     public static IntegerLanes128 LoadWeights(sbyte* weights) =>
         new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());

@@ -17,6 +17,11 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
 
     public static FloatLanes256 LoadInt32(int* source) => new(Vector256.ConvertToSingle(Vector256.Load(source)));
 
+    public static FloatLanes256 LoadInt32(int* source, int* addend) =>
+        new(Vector256.ConvertToSingle(Vector256.Load(source) + Vector256.Load(addend)));
+
+    public uint PositiveBits() => Vector256.GreaterThan(_value, Vector256<float>.Zero).ExtractMostSignificantBits();
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)
@@ -109,6 +114,10 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
     public static int Group => 2;
 
     public static string Schedule => "int16 products of input pairs, added in int32";
+
+    public static IntegerLanes256 Load(int* source) => new(Vector256.Load(source));
+
+    public static IntegerLanes256 operator +(IntegerLanes256 left, IntegerLanes256 right) => new(left._value + right._value);
 
     public static IntegerLanes256 LoadWeights(sbyte* weights) =>
         new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());

@@ -17,6 +17,11 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
 
     public static FloatLanes512 LoadInt32(int* source) => new(Vector512.ConvertToSingle(Vector512.Load(source)));
 
+    public static FloatLanes512 LoadInt32(int* source, int* addend) =>
+        new(Vector512.ConvertToSingle(Vector512.Load(source) + Vector512.Load(addend)));
+
+    public uint PositiveBits() => (uint)Vector512.GreaterThan(_value, Vector512<float>.Zero).ExtractMostSignificantBits();
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)
@@ -146,6 +151,10 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
     public static int Group => 2;
 
     public static string Schedule => "int16 products of input pairs, added in int32";
+
+    public static IntegerLanes512 Load(int* source) => new(Vector512.Load(source));
+
+    public static IntegerLanes512 operator +(IntegerLanes512 left, IntegerLanes512 right) => new(left._value + right._value);
 
     public static IntegerLanes512 LoadWeights(sbyte* weights) =>
         new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());

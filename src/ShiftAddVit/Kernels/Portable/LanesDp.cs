@@ -14,6 +14,10 @@ readonly unsafe struct IntegerLanesDp(Vector128<int> value) : IIntegerLanes<Inte
 
     public static string Schedule => "signed byte dot products (SDOT)";
 
+    public static IntegerLanesDp Load(int* source) => new(Vector128.Load(source));
+
+    public static IntegerLanesDp operator +(IntegerLanesDp left, IntegerLanesDp right) => new(left._value + right._value);
+
     public static IntegerLanesDp LoadWeights(sbyte* weights) => new(Vector128.Load(weights).AsInt32());
 
     /// <summary>With its highest bit inverted, the unsigned byte q is the signed byte q - 128.</summary>
