@@ -143,7 +143,7 @@ public sealed class CompiledModel : IDisposable
     }
 
     CompiledAttention Compile(AttentionParameters parameters, AttentionForm form) =>
-        Own(new CompiledAttention(form, parameters, parameters.KeyBias is { } keyBias ? Compile(keyBias) : null));
+        Own(new CompiledAttention(form, parameters, parameters.KeyBias is { } keyBias ? Compile(Exact ? keyBias : InBytes(keyBias)) : null));
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned, Architecture.HeadSize));
 

@@ -15,6 +15,8 @@ sealed unsafe class HashOps(KernelIsa widest)
     /// <summary>Anchors and bits are padded to a multiple of this.</summary>
     public const int Padding = LaneSum.Lanes;
 
+    const int RowsAtATime = 4;
+
     /// <summary>A number of anchors or bits rounded up.</summary>
     public static int Padded(int count) => (count + Padding - 1) & -Padding;
 
@@ -27,18 +29,23 @@ sealed unsafe class HashOps(KernelIsa widest)
         else Rows<FloatLanes1>(o);
     }
 
+    /// <summary>Four rows at a time, the last ones again where there are fewer: each keeps the others' units busy.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     void Rows<T>(in HashOperands o) where T : struct, IFloatLanes<T>
     {
-        var x = stackalloc float[o.HeadSize];
-        var similarities = stackalloc float[Padded(o.Anchors)];
-        for (var row = 0; row < o.Rows; row++)
+        var x = stackalloc float[RowsAtATime * o.HeadSize];
+        var stride = Padded(o.Anchors);
+        var similarities = stackalloc float[RowsAtATime * stride];
+        for (var first = 0; first < o.Rows; first += RowsAtATime)
         {
-            Normalize(o.X + row * o.XStride, o.HeadSize, x);
+            for (var i = 0; i < RowsAtATime; i++) Normalize(o.X + int.Min(first + i, o.Rows - 1) * o.XStride, o.HeadSize, x + i * o.HeadSize);
             for (var anchor = 0; anchor < o.Anchors; anchor += T.Count) Compare<T>(o, x, anchor, similarities + anchor);
-            ulong code = 0;
-            for (var bit = 0; bit < o.Bits; bit += T.Count) code |= (ulong)Project<T>(o, similarities, bit).PositiveBits() << bit;
-            o.Codes[row] = code;
+            for (var i = 0; i < RowsAtATime && first + i < o.Rows; i++)
+            {
+                ulong code = 0;
+                for (var bit = 0; bit < o.Bits; bit += T.Count) code |= (ulong)Project<T>(o, similarities + i * stride, bit).PositiveBits() << bit;
+                o.Codes[first + i] = code;
+            }
         }
     }
 
@@ -51,20 +58,30 @@ sealed unsafe class HashOps(KernelIsa widest)
         Traversal.ForEach(ref scale, d, widest);
     }
 
-    /// <summary>e^(factor ||x - anchor||^2) - mean of some anchors, channels ascending.</summary>
+    /// <summary>e^(factor ||x - anchor||^2) - mean of some anchors and all rows, channels ascending.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void Compare<T>(in HashOperands o, float* x, int anchor, float* similarities) where T : struct, IFloatLanes<T>
     {
-        T distance = default;
+        T d0 = default, d1 = default, d2 = default, d3 = default;
         var anchors = o.AnchorColumns + anchor;
-        var stride = Padded(o.Anchors);
-        for (var c = 0; c < o.HeadSize; c++, anchors += stride)
+        var (d, stride) = (o.HeadSize, Padded(o.Anchors));
+        for (var c = 0; c < d; c++, anchors += stride)
         {
-            var difference = T.Create(x[c]) - T.Load(anchors);
-            distance = T.MultiplyAdd(difference, difference, distance);
+            var point = T.Load(anchors);
+            d0 = AddSquare(T.Create(x[c]) - point, d0);
+            d1 = AddSquare(T.Create(x[c + d]) - point, d1);
+            d2 = AddSquare(T.Create(x[c + 2 * d]) - point, d2);
+            d3 = AddSquare(T.Create(x[c + 3 * d]) - point, d3);
         }
-        (Elementary.Exp(distance * T.Create(o.Factor)) - T.Load(o.Mean + anchor)).Store(similarities);
+        var (factor, mean) = (T.Create(o.Factor), T.Load(o.Mean + anchor));
+        (Elementary.Exp(d0 * factor) - mean).Store(similarities);
+        (Elementary.Exp(d1 * factor) - mean).Store(similarities + stride);
+        (Elementary.Exp(d2 * factor) - mean).Store(similarities + 2 * stride);
+        (Elementary.Exp(d3 * factor) - mean).Store(similarities + 3 * stride);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T AddSquare<T>(T x, T sum) where T : struct, IFloatLanes<T> => T.MultiplyAdd(x, x, sum);
 
     /// <summary>SUM_a projection_ra K_a of some bits r, anchors ascending.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

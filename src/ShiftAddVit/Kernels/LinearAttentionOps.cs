@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using ShiftAddVit.Kernels.Portable;
 
@@ -54,17 +55,32 @@ sealed unsafe class LinearAttentionOps(KernelIsa widest)
     /// <param name="signed">Whether codes stand for +1 and -1.</param>
     /// <param name="weight">Of the totals.</param>
     /// <param name="offsets">[D].</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sign(int* a, nint stride, int bits, int d, int* totals, bool signed, int weight, int* offsets)
     {
-        for (var c = 0; c < d; c++) offsets[c] = weight * totals[c];
-        if (!signed) return;
-        for (var i = 0; i < bits; i++, a += stride)
-            for (var c = 0; c < d; c++)
+        var c = 0;
+        for (; signed && c <= d - Vector<int>.Count; c += Vector<int>.Count)
+        {
+            var total = Vector.Load(totals + c);
+            var offset = total * weight;
+            for (var i = 0; i < bits; i++)
             {
-                var sum = 2 * a[c] - totals[c];
-                offsets[c] -= sum;
-                a[c] = 2 * sum;
+                var sum = (Vector.Load(a + i * stride + c) << 1) - total;
+                offset -= sum;
+                (sum << 1).Store(a + i * stride + c);
             }
+            offset.Store(offsets + c);
+        }
+        for (; c < d; c++)
+        {
+            offsets[c] = weight * totals[c];
+            for (var i = 0; signed && i < bits; i++)
+            {
+                var sum = 2 * a[i * stride + c] - totals[c];
+                offsets[c] -= sum;
+                a[i * stride + c] = 2 * sum;
+            }
+        }
     }
 
     /// <summary>
@@ -152,7 +168,9 @@ sealed unsafe class LinearAttentionOps(KernelIsa widest)
     /// <summary>The whole vectors of channels from one on; returns the first channel that is left.</summary>
     static int Taylor<T>(in CombineOperands o, int c) where T : struct, IFloatLanes<T>
     {
-        for (; c <= o.HeadSize - T.Count; c += T.Count) TaylorChannels<T>(o, c);
+        for (; c <= o.HeadSize - T.Count; c += T.Count)
+            if (o.Filters is null) TaylorChannels<T>(o, c);
+            else TaylorGrid<T>(o, c);
         return c;
     }
 
@@ -160,18 +178,56 @@ sealed unsafe class LinearAttentionOps(KernelIsa widest)
     static void TaylorChannels<T>(in CombineOperands o, int c) where T : struct, IFloatLanes<T>
     {
         var (scale, mean, skip) = (T.Load(o.Scales + c), T.Load(o.Mean + c), T.Load(o.Skip + c));
+        for (var t = 0; t < o.Tokens; t++)
+        {
+            var v = T.Load(o.Values + (o.First + t) * o.ValueStride + c);
+            var y = T.LoadInt32(o.Sums + t * o.SumStride + c, o.Offsets + c) * (T.Create(o.Factors[t]) * scale) + mean;
+            T.MultiplyAdd(skip, v, y).Store(o.Output + t * o.OutputStride + c);
+        }
+    }
+
+    /// <summary>Its filter stays in registers; tokens go row by row over the grid.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void TaylorGrid<T>(in CombineOperands o, int c) where T : struct, IFloatLanes<T>
+    {
+        var (scale, mean, skip) = (T.Load(o.Scales + c), T.Load(o.Mean + c), T.Load(o.Skip + c));
+        var (a0, a1, a2) = (Tap<T>(o, c, 0), Tap<T>(o, c, 1), Tap<T>(o, c, 2));
+        var (b0, b1, b2) = (Tap<T>(o, c, 3), Tap<T>(o, c, 4), Tap<T>(o, c, 5));
+        var (c0, c1, c2) = (Tap<T>(o, c, 6), Tap<T>(o, c, 7), Tap<T>(o, c, 8));
         var sums = o.Sums + c;
         var offsets = o.Offsets + c;
         var output = o.Output + c;
-        var grid = o.Filters is null ? default : new GridFilter<T>(o, c);
-        for (var t = 0; t < o.Tokens; t++, sums += o.SumStride, output += o.OutputStride)
+        var factors = o.Factors;
+        var v = o.Values + o.First * o.ValueStride + c;
+        var (column, row, side) = (o.ValueStride, o.ValueStride * o.GridSide, o.GridSide);
+        // Prefix tokens stand before the first patch.
+        var (y, x) = o.First < o.PrefixTokens ? (0, o.First - o.PrefixTokens) : Math.DivRem(o.First - o.PrefixTokens, side);
+        for (var rest = o.Tokens; rest > 0; rest--, sums += o.SumStride, output += o.OutputStride, v += column, factors++)
         {
-            var v = o.Values + (o.First + t) * o.ValueStride + c;
-            var y = T.LoadInt32(sums, offsets) * (T.Create(o.Factors[t]) * scale) + mean;
-            y = T.MultiplyAdd(skip, T.Load(v), y);
-            if (o.Filters is not null) y = grid.AddNext(v, y);
-            y.Store(output);
+            var sum = T.LoadInt32(sums, offsets) * (T.Create(*factors) * scale) + mean;
+            sum = T.MultiplyAdd(skip, T.Load(v), sum);
+            if (x >= 0)
+            {
+                var (left, right) = (x > 0, x < side - 1);
+                if (y > 0) sum = AddTaps(sum, v - row, column, a0, a1, a2, left, right);
+                sum = AddTaps(sum, v, column, b0, b1, b2, left, right);
+                if (y < side - 1) sum = AddTaps(sum, v + row, column, c0, c1, c2, left, right);
+            }
+            sum.Store(output);
+            if (++x == side) (x, y) = (0, y + 1);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T Tap<T>(in CombineOperands o, int c, int k) where T : struct, IFloatLanes<T> => T.Load(o.Filters + k * o.FilterStride + c);
+
+    /// <summary>A row of the filter, without what lies beyond the grid.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static T AddTaps<T>(T sum, float* v, nint column, T before, T at, T after, bool left, bool right) where T : struct, IFloatLanes<T>
+    {
+        if (left) sum = T.MultiplyAdd(before, T.Load(v - column), sum);
+        sum = T.MultiplyAdd(at, T.Load(v), sum);
+        return right ? T.MultiplyAdd(after, T.Load(v + column), sum) : sum;
     }
 }
 

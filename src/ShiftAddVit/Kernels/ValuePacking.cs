@@ -42,10 +42,10 @@ sealed unsafe class ValuePacking(KernelIsa widest)
         {
             var values = TValues.Of(o, channel);
             var reciprocals = Scale(Largest<T, TValues>(values, o.Tokens), o.Scales + channel);
-            if (direct)
-                Quads(o, values, reciprocals, o.Packed + channel / nr * panelBytes + o.Order.StartBytes + channel % nr * Quad, nr * Quad);
-            else Scatter(o, channel, values, reciprocals);
-            if (o.Totals is not null) Total(values, reciprocals, o.Tokens, o.Totals + channel);
+            var total = direct
+                ? Quads(o, values, reciprocals, o.Packed + channel / nr * panelBytes + o.Order.StartBytes + channel % nr * Quad, nr * Quad)
+                : Scatter(o, channel, values, reciprocals);
+            if (o.Totals is not null) StoreWhole(total, o.Totals + channel);
         }
         if (!o.Order.AccumulatorStarts) return;
         for (var channel = 0; channel < o.HeadSize; channel += nr)
@@ -66,20 +66,10 @@ sealed unsafe class ValuePacking(KernelIsa widest)
         return T.Max(even, odd);
     }
 
-    /// <summary>SUM_j w[d,j]: whole numbers below 2^24, which floats add exactly.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Total<T, TValues>(TValues v, T reciprocals, int n, int* totals) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
+    static void StoreWhole<T>(T total, int* totals) where T : struct, IFloatLanes<T>
     {
-        T even = default, odd = default;
-        var j = 0;
-        for (; j <= n - 2; j += 2)
-        {
-            even += T.Round(v.At<T>(j) * reciprocals);
-            odd += T.Round(v.At<T>(j + 1) * reciprocals);
-        }
-        if (j < n) even += T.Round(v.At<T>(j) * reciprocals);
         var sums = stackalloc float[T.Count];
-        (even + odd).Store(sums);
+        total.Store(sums);
         for (var i = 0; i < T.Count; i++) totals[i] = (int)sums[i];
     }
 
@@ -96,26 +86,30 @@ sealed unsafe class ValuePacking(KernelIsa widest)
         return T.Load(reciprocals);
     }
 
+    /// <summary>Returns SUM_j w[d,j], whole numbers below 2^24, which floats add exactly; 0 where nobody asks for them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Quads<T, TValues>(in ValueOperands o, TValues v, T reciprocals, byte* target, nint step)
+    static T Quads<T, TValues>(in ValueOperands o, TValues v, T reciprocals, byte* target, nint step)
         where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
     {
-        var (n, j) = (o.Tokens, 0);
-        for (; j <= n - Quad; j += Quad, target += step) StoreQuad(v, j, reciprocals, target);
-        if (j < n) StoreLast(v, j, n, reciprocals, target);
+        var (n, j, adds) = (o.Tokens, 0, o.Totals is not null);
+        T total = default;
+        for (; j <= n - Quad; j += Quad, target += step) StoreQuad(v, j, reciprocals, target, adds, ref total);
+        if (j < n) StoreLast(v, j, n, reciprocals, target, ref total);
+        return total;
     }
 
     /// <summary>Any order, byte by byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    static void Scatter<T, TValues>(in ValueOperands o, int channel, TValues v, T reciprocals)
+    static T Scatter<T, TValues>(in ValueOperands o, int channel, TValues v, T reciprocals)
         where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
     {
         var (nr, group, panelBytes) = (o.Order.Nr, o.Order.KGroup, (nint)o.Order.PanelBytes(Inputs(o.Tokens)));
         var quads = stackalloc byte[T.Count * Quad];
+        T total = default;
         for (var token = 0; token < o.Tokens; token += Quad)
         {
-            if (token <= o.Tokens - Quad) StoreQuad(v, token, reciprocals, quads);
-            else StoreLast(v, token, o.Tokens, reciprocals, quads);
+            if (token <= o.Tokens - Quad) StoreQuad(v, token, reciprocals, quads, adds: true, ref total);
+            else StoreLast(v, token, o.Tokens, reciprocals, quads, ref total);
             for (var i = 0; i < T.Count * Quad; i++)
             {
                 var (panel, lane) = Math.DivRem(channel + i / Quad, nr);
@@ -123,18 +117,30 @@ sealed unsafe class ValuePacking(KernelIsa widest)
                 o.Packed[panel * panelBytes + o.Order.StartBytes + ((nint)groups * nr + lane) * group + input] = quads[i];
             }
         }
+        return total;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StoreQuad<T, TValues>(TValues v, int j, T reciprocals, byte* target) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues> =>
-        T.StoreSignedQuads(
-            v.At<T>(j) * reciprocals, v.At<T>(j + 1) * reciprocals, v.At<T>(j + 2) * reciprocals, v.At<T>(j + 3) * reciprocals, target);
+    static void StoreQuad<T, TValues>(TValues v, int j, T reciprocals, byte* target, bool adds, ref T total)
+        where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
+    {
+        var (a, b) = (v.At<T>(j) * reciprocals, v.At<T>(j + 1) * reciprocals);
+        var (c, d) = (v.At<T>(j + 2) * reciprocals, v.At<T>(j + 3) * reciprocals);
+        T.StoreSignedQuads(a, b, c, d, target);
+        if (adds) total += (T.Round(a) + T.Round(b)) + (T.Round(c) + T.Round(d));
+    }
 
     /// <summary>Fewer than four tokens.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void StoreLast<T, TValues>(TValues v, int j, int n, T reciprocals, byte* target) where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues> =>
-        T.StoreSignedQuads(
-            v.At<T>(j) * reciprocals, n - j > 1 ? v.At<T>(j + 1) * reciprocals : default, n - j > 2 ? v.At<T>(j + 2) * reciprocals : default, default, target);
+    static void StoreLast<T, TValues>(TValues v, int j, int n, T reciprocals, byte* target, ref T total)
+        where T : struct, IFloatLanes<T> where TValues : struct, IValues<TValues>
+    {
+        T a = v.At<T>(j) * reciprocals, b = default, c = default;
+        if (n - j > 1) b = v.At<T>(j + 1) * reciprocals;
+        if (n - j > 2) c = v.At<T>(j + 2) * reciprocals;
+        T.StoreSignedQuads(a, b, c, default, target);
+        total += (T.Round(a) + T.Round(b)) + T.Round(c);
+    }
 }
 
 /// <summary>What is packed of a token, for the channels from one on.</summary>

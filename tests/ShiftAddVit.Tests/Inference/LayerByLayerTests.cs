@@ -190,7 +190,7 @@ public class LayerByLayerTests
                 float sum = q.Zip(integers, (a, b) => a * b).Sum();
                 var factor = scale * weight.Scales.Values[n];
                 var product = sum * factor;
-                y.Add(product + layer.Bias!.Values[n]);
+                y.Add(product + (layer.Bias?.Values[n] ?? 0));
             }
         }
         return [.. y];

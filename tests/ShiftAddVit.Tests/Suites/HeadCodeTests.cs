@@ -19,22 +19,22 @@ public unsafe class HeadCodeTests
         var random = new Random(6);
         foreach (var d in new[] { int.Min(kernel.Name.Nr, 64), 64, 16, 5 }.Distinct())
             foreach (var heads in (ReadOnlySpan<int>)[1, 3])
-                foreach (var k in (ReadOnlySpan<int>)[3, 64, 1027])
+                foreach (var k in (ReadOnlySpan<int>)[3, 64, 130])
                     foreach (var m in (ReadOnlySpan<int>)[1, 2, 5, 6, 7, 13])
                     {
                         var layer = LinearCase.Random(random, kernel, m, heads * d, k);
                         // Rows of 0 and of -0, and negligible and huge heads.
                         layer.RowScales[m / 2] = 0;
                         for (var n = 0; n < heads * d; n++) layer.Bias[n] *= (n % 3 == 0 ? 0 : 1) * (n / d) switch { 0 => 1e-32f, 1 => 1, _ => 1e30f };
-                        foreach (var measures in (ReadOnlySpan<bool>)[false, true]) AssertSame(layer, kernel, d, measures, $"{m}x{k}x{heads}x{d}");
+                        var y = layer.Run((IntegerKernel)KernelRows.ReferenceOf(kernel), Epilogue.Store, Rows);
+                        foreach (var measures in (ReadOnlySpan<bool>)[false, true]) AssertSame(layer, y, kernel, d, measures, $"{m}x{k}x{heads}x{d}");
                     }
     }
 
-    static void AssertSame(LinearCase layer, IntegerKernel kernel, int d, bool measures, string what)
+    static void AssertSame(LinearCase layer, float[] y, IntegerKernel kernel, int d, bool measures, string what)
     {
         var (m, n, k) = (layer.Product.M, layer.Product.N, layer.Product.K);
         var (heads, stride) = (n / d, m + WordGap);
-        var y = layer.Run((IntegerKernel)KernelRows.ReferenceOf(kernel), Epilogue.Store, Rows);
         using var weights = layer.Product.Pack(kernel);
         using var activations = GuardedMemory.Of<byte>(layer.Product.Activations);
         using var rowScales = GuardedMemory.Of<float>(layer.RowScales);

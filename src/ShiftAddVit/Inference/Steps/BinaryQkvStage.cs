@@ -136,7 +136,10 @@ sealed unsafe class BinaryQkvStage : RowStage
     void KeepBiases(int image, int token, int rows, float* normed, float* biases, byte* rest)
     {
         var layer = Attention.KeyBias;
-        layer?.Apply(normed, rows, biases, Heads, Epilogue.Store, rest);
+        // What the parts of the layer left in the scratch serves this layer too.
+        if (_keys is not null && layer is { IsInteger: true }) layer.Store(rows, rows, biases, Heads, rest);
+        else layer?.Apply(normed, rows, biases, Heads, Epilogue.Store, rest);
+        TimeBudget.Enter(Work.QuantizeHeads);
         for (var head = 0; head < Heads; head++)
         {
             var kept = _heads.Biases(image, head) + token;

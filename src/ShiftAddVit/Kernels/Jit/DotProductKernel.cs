@@ -107,8 +107,13 @@ sealed unsafe class DotProductKernel : IntegerKernel
         start.Mask = (1 << tail) - 1;
         if (!Tile.Isa.HasMaskRegisters)
             for (var lane = 0; lane < tail; lane++) start.TailLanes[lane] = -1;
-        RunPanels(1, m, key with { Vectors = vectors + (tail > 0 ? 1 : 0), Masked = tail > 0 }, start);
+        RunPanels(1, m, Narrowed(key, vectors + (tail > 0 ? 1 : 0)) with { Masked = tail > 0 }, start);
     }
+
+    /// <summary>The same with fewer vectors, and higher where that leaves registers: with few sums each would wait for the one before.</summary>
+    DotProductKey Narrowed(DotProductKey key, int vectors) => 2 * vectors > Tile.Vectors
+        ? key with { Vectors = vectors }
+        : key with { Vectors = vectors, Rows = int.Min(TileProductEmitter.MostRows, Tile.Rows * Tile.Vectors / vectors), Pipelined = false };
 
     /// <summary>The rows in whole tiles, panel by panel, then what is left of M in lower ones.</summary>
     void RunPanels(int count, int m, DotProductKey key, in DotProductArguments start)

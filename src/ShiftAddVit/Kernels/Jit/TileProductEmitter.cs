@@ -17,6 +17,7 @@ namespace ShiftAddVit.Kernels.Jit;
 sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assembler code, int firstAccumulator, bool overlaps)
 {
     public const int GroupInputs = 4;
+    public const int MostRows = 12;
     const int RowsPerBase = 3, LineBytes = 64, MostHeadGroups = 24;
 
     static readonly AssemblerRegister64[] Bases = [r8, rsi, r9, r11];
