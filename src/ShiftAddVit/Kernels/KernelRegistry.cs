@@ -90,7 +90,7 @@ public sealed class KernelRegistry
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
         var generated = GeneratedRows.Under(cap);
         (Rows, Values) = (new(widest), new(widest));
-        (Blocks, Attention) = (new(Rows, generated), new(widest, generated));
+        (Blocks, Attention, Router) = (new(Rows, generated), new(widest, generated), new(widest));
     }
 
     /// <summary>The choice of this process, made once from <see cref="Knobs"/>.</summary>
@@ -121,6 +121,9 @@ public sealed class KernelRegistry
 
     /// <summary>The operations between the products of 8-bit attention, in the same.</summary>
     internal AttentionOps Attention { get; }
+
+    /// <summary>How rows are sent to experts, in the same vectors.</summary>
+    internal RouterOps Router { get; }
 
     /// <summary>How the values of 8-bit attention become an operand, in the same vectors.</summary>
     internal ValuePacking Values { get; }

@@ -72,6 +72,9 @@ public sealed record Mlp(Layer Fc1, Layer Fc2) : MlpLayer
 /// <param name="Experts">E MLPs of ordinary layers.</param>
 public sealed record MlpMixture(Linear Router, ImmutableArray<Mlp> Experts) : MlpLayer
 {
+    /// <summary>Canonical name, after which the router and the experts are named: <c>blocks.0.mlp</c>.</summary>
+    public string Name => Router.Name[..Router.Name.LastIndexOf('.')];
+
     /// <inheritdoc/>
     public override IEnumerable<Layer> Layers => [Router, .. Experts.SelectMany(expert => expert.Layers)];
 

@@ -95,7 +95,7 @@ public class LayerByLayerTests
 
     static double[] Wide(float[] values) => [.. values.Select(value => (double)value)];
 
-    static void AssertClose(string what, double[] expected, float[] actual, int columns)
+    internal static void AssertClose(string what, double[] expected, float[] actual, int columns)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var start = 0; start < expected.Length; start += columns)
@@ -167,7 +167,7 @@ public class LayerByLayerTests
     }
 
     /// <summary>y[m,n] = (float)acc (sx sw[n]) + b[n], each operation rounded to float32 on its own.</summary>
-    static float[] Bits(Linear layer, float[] x)
+    internal static float[] Bits(Linear layer, float[] x)
     {
         var weight = (QuantizedWeight)layer.Weight;
         var y = new List<float>();
