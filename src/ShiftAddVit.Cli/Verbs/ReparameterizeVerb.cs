@@ -28,6 +28,7 @@ sealed class ReparameterizeVerb
 
     readonly CommandConsole _console;
     readonly ModelOptions _model = new();
+    readonly MixtureOptions _mixtures = new(Formats);
     readonly Argument<string> _input = CommonOptions.File("IN", "Dense checkpoint (.safetensors, .pth) or dense packed model");
     readonly Option<string> _output =
         new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
@@ -36,7 +37,7 @@ sealed class ReparameterizeVerb
         [.. Formats.Keys]);
     readonly Option<string> _method = CommonOptions.Choice(
         "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
-    readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq", "DIR");
+    readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq and --moe-share", "DIR");
     readonly Option<int?> _count =
         CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages})", "N");
     readonly Option<int?> _threads = CommonOptions.Threads();
@@ -54,6 +55,7 @@ sealed class ReparameterizeVerb
         {
             verb._input, verb._output, verb._linear, verb._method, verb._calibrate, verb._count, verb._threads, verb._json,
         };
+        verb._mixtures.AddTo(command);
         verb._model.AddTo(command, images: true);
         command.SetAction(verb.Run);
         return command;
@@ -73,8 +75,9 @@ sealed class ReparameterizeVerb
     {
         var (gptq, folder) = (parsed.GetValue(_method) == "gptq", parsed.GetValue(_calibrate));
         if (gptq && folder is null) throw new UsageException("--method gptq needs --calibrate DIR, a folder of sample images");
-        if (!gptq && (folder is not null || parsed.GetValue(_count) is not null))
-            throw new UsageException("--calibrate and --calibrate-count are for --method gptq");
+        if (!gptq && !_mixtures.Calibrates(parsed) && (folder is not null || parsed.GetValue(_count) is not null))
+            throw new UsageException("--calibrate and --calibrate-count are for --method gptq and --moe-share");
+        _mixtures.RequireConsistent(parsed, calibrates: folder is not null);
         if (gptq && parsed.GetValue(_linear) == "dense")
             throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
     }
@@ -103,19 +106,20 @@ sealed class ReparameterizeVerb
         var images = parsed.GetValue(_calibrate) is { } folder ? ImageFolder.ListImages(folder) : [];
         RequireOtherOutput(parsed, output, images);
         _console.WriteFile(() => AtomicFile.RequireWritable(output), cancellation);
-        var graph = Open(parsed);
+        var mixed = _mixtures.Apply(parsed, Open(parsed), (mixtures, share) => Route(parsed, mixtures, share, images, cancellation), _console);
+        var graph = mixed.Graph;
         var format = Formats[parsed.GetRequiredValue(_linear)];
         var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, images, cancellation) : null;
-        using var progress = new ProgressLine(_console, "layers", graph.Linears().Count(LinearPass.Converts));
+        using var progress = new ProgressLine(_console, "layers", graph.Layers().Count(LinearPass.Converts));
         var linear = LinearPass.Apply(
             graph, format, moments, CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)),
             progress.Of<PassProgress>(step => step.Done), cancellation);
-        var rest = format is WeightFormat.P4 or WeightFormat.P4P4 ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
+        var rest = format is WeightFormat.P4 or WeightFormat.P4P4 || _mixtures.Shifts(parsed) ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
         _console.WriteFile(() => packed.Save(output), cancellation);
         return new(
             output, packed.ByteLength, packed.Sha256, Stopwatch.GetElapsedTime(started).TotalSeconds,
-            [.. linear.Changes.Concat(rest.Changes)
+            [.. mixed.Changes.Concat(linear.Changes).Concat(rest.Changes)
                 .Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
     }
 
@@ -130,12 +134,24 @@ sealed class ReparameterizeVerb
     IReadOnlyDictionary<string, SecondMoment> Moments(
         ParseResult parsed, VitGraph graph, ImmutableArray<string> all, CancellationToken cancellation)
     {
-        var images = ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? DefaultCalibrationImages));
+        var images = Sample(parsed, all);
         using var progress = new ProgressLine(_console, "calibration images", images.Length);
         _console.WarnOfKernels();
         return Calibration.SecondMoments(
             graph, images, graph.RequirePreprocessing(), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)), progress, cancellation);
     }
+
+    PassResult Route(ParseResult parsed, VitGraph graph, double share, ImmutableArray<string> all, CancellationToken cancellation)
+    {
+        var (images, threads) = (Sample(parsed, all), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)));
+        using var progress = new ProgressLine(_console, "calibration images", images.Length);
+        _console.WarnOfKernels();
+        var tokens = Calibration.MixtureInputs(graph, images, graph.RequirePreprocessing(), threads, progress, cancellation);
+        return RouterCalibration.Apply(graph, share, tokens, threads);
+    }
+
+    ImmutableArray<string> Sample(ParseResult parsed, ImmutableArray<string> all) =>
+        ImageFolder.TakeEvenly(all, Math.Min(all.Length, parsed.GetValue(_count) ?? DefaultCalibrationImages));
 
     void Print(ReparameterizeResult result)
     {

@@ -28,6 +28,7 @@ public sealed class CompiledModel : IDisposable
             linear => linear is { Role: LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2, Weight: QuantizedWeight });
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
+        HasMixtures = graph.Mixtures().Any();
         Embedding = Compile(Exact ? graph.Embedding.Projection : InBytes(graph.Embedding.Projection));
         ClassToken = Own(AlignedBuffer.Copy(graph.Embedding.ClassToken.Values));
         DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
@@ -57,6 +58,9 @@ public sealed class CompiledModel : IDisposable
 
     /// <summary>What GELU is computed from: its formula, or a table.</summary>
     internal Epilogue Gelu => Exact ? Epilogue.Gelu : Epilogue.TableGelu;
+
+    /// <summary>Whether tokens choose among experts in any layer.</summary>
+    public bool HasMixtures { get; }
 
     /// <summary>What was passed over when the model was compiled, a line each; it runs all the same.</summary>
     public ImmutableArray<string> Warnings { get; }

@@ -147,6 +147,9 @@ public sealed record VitGraph(
         return layers;
     }
 
+    /// <summary>Every mixture in the order of the forward pass.</summary>
+    public IEnumerable<GraphMixture> Mixtures() => Blocks.SelectMany(GraphMixture.Of);
+
     /// <summary>The same model with every linear layer replaced by <paramref name="map"/> of it, called in the order of the forward pass.</summary>
     public VitGraph MapLinears(Func<Linear, Linear> map)
     {

@@ -1,7 +1,7 @@
 using ShiftAddVit.Inference;
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Kernels.Reference;
 using ShiftAddVit.Models;
-using ShiftAddVit.Reparameterization;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Inference;
@@ -171,7 +171,7 @@ public class MixtureTests
             var (expert, gate) = ScalarMixture.Route(fc1.Router, row);
             var y = LayerByLayerTests.Bits(fc1.Experts[expert], row);
             for (var n = 0; n < y.Length; n++) y[n] *= gate;
-            Kernels.Reference.RowReference.TableGelu(y, y);
+            RowReference.TableGelu(y, y);
             hidden.AddRange(y);
         }
         Assert.Equal(hidden, Input(seen, fc2));
