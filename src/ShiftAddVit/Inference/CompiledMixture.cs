@@ -13,8 +13,13 @@ sealed unsafe class CompiledMixture(CompiledRouter router, ImmutableArray<Compil
     /// <summary>The router reads bytes.</summary>
     public override bool Quantizes => true;
 
-    /// <inheritdoc/>
-    public override long ProductBytes(int m) => router.ScratchBytes(m) + experts.Max(expert => expert.ProductBytes(m));
+    /// <summary>Asked for in every run of a layer that this one is a part of.</summary>
+    public override long ProductBytes(int m)
+    {
+        long most = 0;
+        foreach (var expert in experts) most = Math.Max(most, expert.ProductBytes(m));
+        return router.ScratchBytes(m) + most;
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<(Routing Routing, long Offset)> Routings(int m) => [(router.Routing, 0)];

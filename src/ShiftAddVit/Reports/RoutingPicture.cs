@@ -34,7 +34,7 @@ public static class RoutingPicture
         var height = top + rows.Length * (Panel + Caption + Gap) + Margin - Gap;
         var svg = new StringBuilder();
         Begin(svg, width, height, png);
-        Head(svg, title, subtitle, routings, formats);
+        Head(svg, title, subtitle, architecture, routings, formats);
         for (var row = 0; row < rows.Length; row++)
         {
             var y = top + row * (Panel + Caption + Gap);
@@ -57,7 +57,8 @@ public static class RoutingPicture
         """);
 
     /// <summary>Title, image, legend, and the shares of all layers together.</summary>
-    static void Head(StringBuilder svg, string title, string subtitle, IReadOnlyList<TokenRouting> routings, ImmutableArray<string> formats)
+    static void Head(
+        StringBuilder svg, string title, string subtitle, VitArchitecture architecture, IReadOnlyList<TokenRouting> routings, ImmutableArray<string> formats)
     {
         Text(svg, Margin, Margin + 14, title, "title");
         Text(svg, Margin, Margin + 33, subtitle, "sub");
@@ -71,8 +72,9 @@ public static class RoutingPicture
             Text(svg, x + 27, y, $"expert {e}: {formats[e]}", "sub");
             Text(svg, x + 200, y, string.Create(CultureInfo.InvariantCulture, $"{routings.Average(routing => routing.Share(e)):P1} of the tokens"), "sub");
         }
-        Text(svg, x, y + 34, "The small squares left of a grid are the class token and, beneath it,", "sub");
-        Text(svg, x, y + 51, "the distillation token of models that have one.", "sub");
+        var tokens = architecture.DistillationToken ? "squares left of a grid are the class and the distillation token." : "square left of a grid is the class token.";
+        Text(svg, x, y + 34, $"The small {tokens}", "sub");
+        Text(svg, x, y + 54, $"Beneath it: the shares of {string.Join(" | ", formats)}.", "sub");
     }
 
     static void Draw(StringBuilder svg, int x, int y, VitArchitecture architecture, TokenRouting routing)
