@@ -7,7 +7,7 @@ using Spectre.Console;
 
 namespace ShiftAddVit.Cli;
 
-/// <summary>What <c>run --explain</c> shows of each image: a picture of the experts that its tokens went to, and the shares of each layer.</summary>
+/// <summary>What <c>run --explain</c> shows of each image: which experts its tokens went to, as a picture and in shares.</summary>
 sealed class Explanation
 {
     readonly string _folder;
@@ -21,7 +21,8 @@ sealed class Explanation
     {
         var formats = graph.Mixtures().ToDictionary(mixture => mixture.Name, mixture => mixture.ExpertNames);
         if (formats.Count == 0)
-            throw new ShiftAddVitException($"--explain: {model} has no mixtures of experts to explain; models made with reparameterize --moe have");
+            throw new ShiftAddVitException(
+                $"--explain: {model} has no mixtures of experts to explain; models made with reparameterize --moe have");
         (_folder, _architecture, _preprocessor, Log) = (folder, graph.Architecture, new(preprocessing), new(formats));
         try
         {
@@ -55,13 +56,16 @@ sealed class Explanation
         var table = new Table().Border(TableBorder.Simple).AddColumn("layer");
         for (var e = 0; e < experts; e++) table.AddColumn($"expert {e}", column => column.RightAligned());
         foreach (var mixture in result.Mixtures!)
-            table.AddRow([CommandConsole.Cell(mixture.Layer), .. mixture.Experts.Select(expert => FormattableString.Invariant($"{expert.Format} {100 * expert.Share:0.0} %"))]);
+            table.AddRow([CommandConsole.Cell(mixture.Layer), .. mixture.Experts.Select(Share)]);
         console.Write(table);
         console.WriteLine($"  picture: {result.Picture}");
     }
 
+    static string Share(ExpertResult expert) => FormattableString.Invariant($"{expert.Format} {100 * expert.Share:0.0} %");
+
     static MixtureResult Describe(TokenRouting routing) => new(
-        routing.Layer, [.. routing.Formats.Select((format, e) => new ExpertResult(format, routing.Share(e), routing.Experts.Count(it => it == e)))]);
+        routing.Layer,
+        [.. routing.Formats.Select((format, e) => new ExpertResult(format, routing.Share(e), routing.Experts.Count(it => it == e)))]);
 
     /// <summary>The image's name without its ending, numbered where another image has it.</summary>
     string FreeName(string image)

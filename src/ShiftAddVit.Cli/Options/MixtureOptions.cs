@@ -20,7 +20,8 @@ sealed class MixtureOptions
     readonly IReadOnlyDictionary<string, WeightFormat> _formats;
     readonly Option<string> _scopes = new("--moe")
     {
-        Description = "Layers of which each token takes one of several experts: qkv, q+k+v (one choice each), proj, fc1, fc2, mlp (as a whole)", HelpName = "SCOPE,SCOPE...",
+        Description = "Layers of which each token takes one of several experts: qkv, q+k+v (one choice each), proj, fc1, fc2, mlp (as a whole)",
+        HelpName = "SCOPE,SCOPE...",
     };
     readonly Option<string> _experts = new("--experts") { HelpName = "FORMAT,FORMAT..." };
     readonly Option<double?> _share = new("--moe-share")
@@ -31,7 +32,8 @@ sealed class MixtureOptions
     public MixtureOptions(IReadOnlyDictionary<string, WeightFormat> formats)
     {
         _formats = formats;
-        _experts.Description = $"Experts of --moe, the one that keeps the model as it is first: {string.Join(", ", formats.Keys)} (default: dense,shift)";
+        _experts.Description =
+            $"Experts of --moe, the one that keeps the model as it is first: {string.Join(", ", formats.Keys)} (default: dense,shift)";
         _experts.DefaultValueFactory = _ => "dense,shift";
         Complete(_scopes, Scopes.Keys);
         Complete(_experts, formats.Keys);
@@ -39,7 +41,8 @@ sealed class MixtureOptions
         _experts.Validators.Add(result => RequireWords("--experts", result, formats.Keys));
         _share.Validators.Add(result =>
         {
-            if (result.Tokens.Count > 0 && !(double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var share) && share is > 0 and < 1))
+            if (result.Tokens.Count == 0) return;
+            if (!double.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var share) || share is not (> 0 and < 1))
                 result.AddError($"--moe-share {result.Tokens[0].Value}: a number between 0 and 1 is needed");
         });
     }
@@ -58,11 +61,13 @@ sealed class MixtureOptions
         if (parsed.GetValue(_scopes) is not { } given)
         {
             foreach (var option in (Option[])[_experts, _share])
-                if (parsed.GetResult(option) is { Implicit: false }) throw new UsageException($"{option.Name} is for --moe; allowed with it: {string.Join(", ", Scopes.Keys)}");
+                if (parsed.GetResult(option) is { Implicit: false })
+                    throw new UsageException($"{option.Name} is for --moe; allowed with it: {string.Join(", ", Scopes.Keys)}");
             return;
         }
         var scopes = Words(given);
-        if (scopes.Contains("qkv") && scopes.Contains("q+k+v")) throw new UsageException($"--moe {given}: qkv and q+k+v exclude each other; one of them is allowed");
+        if (scopes.Contains("qkv") && scopes.Contains("q+k+v"))
+            throw new UsageException($"--moe {given}: qkv and q+k+v exclude each other; one of them is allowed");
         if (scopes.Contains("mlp") && (scopes.Contains("fc1") || scopes.Contains("fc2")))
             throw new UsageException($"--moe {given}: mlp and its layers exclude each other; mlp, or fc1 and fc2, are allowed");
         var experts = Words(parsed.GetRequiredValue(_experts));
@@ -88,13 +93,15 @@ sealed class MixtureOptions
         }
         var calibrated = calibrate(mixed.Graph, share);
         console.Warn(FormattableString.Invariant(
-            $"--moe: the routers are not trained: set from sample images to send {100 * share:0.#} % of the tokens to {names[^1]}, the last expert, and {100 - 100 * share:0.#} % to {names[0]}, the first"));
+            $"--moe: the routers are not trained: set from sample images to send {100 * share:0.#} % of the tokens to {names[^1]}, the last expert, "
+            + $"and {100 - 100 * share:0.#} % to {names[0]}, the first"));
         return new(calibrated.Graph, [.. mixed.Changes, .. calibrated.Changes]);
     }
 
     /// <summary>Whether an expert's weights are shifts.</summary>
     public bool Shifts(ParseResult parsed) =>
-        parsed.GetValue(_scopes) is not null && Words(parsed.GetRequiredValue(_experts)).Any(name => _formats[name] is not (WeightFormat.F32 or WeightFormat.S8));
+        parsed.GetValue(_scopes) is not null
+        && Words(parsed.GetRequiredValue(_experts)).Any(name => _formats[name] is not (WeightFormat.F32 or WeightFormat.S8));
 
     static string[] Words(string list) => list.Split(',');
 
@@ -103,9 +110,13 @@ sealed class MixtureOptions
     static void RequireWords(string option, System.CommandLine.Parsing.OptionResult result, IEnumerable<string> words)
     {
         if (result.Tokens.Count == 0) return;
-        var given = Words(result.Tokens[0].Value);
+        var (text, given) = (result.Tokens[0].Value, Words(result.Tokens[0].Value));
         if (given.FirstOrDefault(word => !words.Contains(word)) is { } unknown)
-            result.AddError($"{option} {result.Tokens[0].Value}: no {(unknown.Length == 0 ? "word between commas" : unknown)}; {string.Join(", ", words)} are allowed, separated by commas");
-        else if (option == "--moe" && given.Distinct().Count() < given.Length) result.AddError($"{option} {result.Tokens[0].Value}: names a layer twice; once is allowed");
+        {
+            var what = unknown.Length == 0 ? "word between commas" : unknown;
+            result.AddError($"{option} {text}: no {what}; {string.Join(", ", words)} are allowed, separated by commas");
+        }
+        else if (option == "--moe" && given.Distinct().Count() < given.Length)
+            result.AddError($"{option} {text}: names a layer twice; once is allowed");
     }
 }

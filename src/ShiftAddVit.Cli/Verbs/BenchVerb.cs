@@ -129,8 +129,9 @@ sealed class BenchVerb
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("engine", "model");
         var mixed = rows.Exists(row => row.IdealParallelMs is not null);
-        string[] comparison = [.. mixed ? ["ideal parallel ms", "dispatch"] : Array.Empty<string>(), .. compared ? ["time / ours", "logits differ by"] : Array.Empty<string>()];
-        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. comparison])
+        string[] mixtures = mixed ? ["ideal parallel ms", "dispatch"] : [];
+        string[] comparison = compared ? ["time / ours", "logits differ by"] : [];
+        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. mixtures, .. comparison])
             table.AddColumn(name, column => column.RightAligned());
         foreach (var row in rows) table.AddRow([.. Cells(row), .. mixed ? Mixtures(row) : [], .. compared ? Comparison(row) : []]);
         _console.Write(table);

@@ -106,7 +106,8 @@ sealed class ReparameterizeVerb
         var images = parsed.GetValue(_calibrate) is { } folder ? ImageFolder.ListImages(folder) : [];
         RequireOtherOutput(parsed, output, images);
         _console.WriteFile(() => AtomicFile.RequireWritable(output), cancellation);
-        var mixed = _mixtures.Apply(parsed, Open(parsed), (mixtures, share) => Route(parsed, mixtures, share, images, cancellation), _console);
+        var mixed = _mixtures.Apply(
+            parsed, Open(parsed), (mixtures, share) => Route(parsed, mixtures, share, images, cancellation), _console);
         var graph = mixed.Graph;
         var format = Formats[parsed.GetRequiredValue(_linear)];
         var moments = parsed.GetValue(_method) == "gptq" ? Moments(parsed, graph, images, cancellation) : null;
@@ -114,7 +115,8 @@ sealed class ReparameterizeVerb
         var linear = LinearPass.Apply(
             graph, format, moments, CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)),
             progress.Of<PassProgress>(step => step.Done), cancellation);
-        var rest = format is WeightFormat.P4 or WeightFormat.P4P4 || _mixtures.Shifts(parsed) ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
+        var shifts = format is WeightFormat.P4 or WeightFormat.P4P4 || _mixtures.Shifts(parsed);
+        var rest = shifts ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
         _console.WriteFile(() => packed.Save(output), cancellation);
         return new(

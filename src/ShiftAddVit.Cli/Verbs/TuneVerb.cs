@@ -59,7 +59,8 @@ static class TuneVerb
 
     static void RequireExperts(string file, string path, VitGraph graph)
     {
-        if (!graph.Mixtures().Any()) throw new ShiftAddVitException($"--experts: {path} has no mixtures of experts to time; models made with reparameterize --moe have");
+        if (!graph.Mixtures().Any())
+            throw new ShiftAddVitException($"--experts: {path} has no mixtures of experts to time; models made with reparameterize --moe have");
         AtomicFile.RequireWritable(file);
     }
 
@@ -70,10 +71,11 @@ static class TuneVerb
         console.WriteFile(() => latencies.Save(file), cancellation);
         return
         [
-            .. latencies.Mixtures.Select(mixture => new MixtureLatencyRow(
-                mixture.Layer, [.. mixture.Experts.Select(expert => new ExpertLatencyRow(expert.Format, expert.Microseconds, expert.Alpha, expert.Share))])),
+            .. latencies.Mixtures.Select(mixture => new MixtureLatencyRow(mixture.Layer, [.. mixture.Experts.Select(Describe)])),
         ];
     }
+
+    static ExpertLatencyRow Describe(ExpertLatency expert) => new(expert.Format, expert.Microseconds, expert.Alpha, expert.Share);
 
     static DecisionRow Describe(TuningDecision d) => new(
         d.Subject, d.Pick.Name, d.Pick.Microseconds, d.RunnerUp?.Name, d.RunnerUp?.Microseconds, d.Static,
@@ -85,7 +87,8 @@ static class TuneVerb
         foreach (var name in (string[])["us a token", "alpha", "share asked for"]) table.AddColumn(name, column => column.RightAligned());
         foreach (var mixture in mixtures)
             foreach (var expert in mixture.Experts)
-                table.AddRow(CommandConsole.Cell(mixture.Layer), expert.Format, $"{expert.UsPerToken:0.000}", $"{expert.Alpha:0.000}", $"{expert.Share:P1}");
+                table.AddRow(
+                    CommandConsole.Cell(mixture.Layer), expert.Format, $"{expert.UsPerToken:0.000}", $"{expert.Alpha:0.000}", $"{expert.Share:P1}");
         console.Write(table);
     }
 

@@ -79,7 +79,9 @@ abstract unsafe class CompiledLayer(string name, int outputs, int inputs, Kernel
         Multiply(Prepared(normed, m, scratch), output, outputStride, epilogue, scratch + RowBytes(m), maxima);
     }
 
-    /// <summary>The first half of <see cref="ApplyNormed"/>, which serves all parts of a layer: norms and, where it <see cref="Quantizes"/>, quantises.</summary>
+    /// <summary>
+    /// The first half of <see cref="ApplyNormed"/>, which serves all parts of a layer: norms and, where it <see cref="Quantizes"/>, quantises.
+    /// </summary>
     public void Normalize(float* x, CompiledNorm norm, int m, float* normed, byte* scratch)
     {
         TimeBudget.Enter(Work.Norm);

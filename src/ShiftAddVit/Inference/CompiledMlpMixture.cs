@@ -3,7 +3,9 @@ using ShiftAddVit.Kernels;
 
 namespace ShiftAddVit.Inference;
 
-/// <summary>y = gate_e * Experts[e](x), the experts whole MLPs: their hidden rows lie one beside the other, their outputs go where the rows came from.</summary>
+/// <summary>
+/// y = gate_e * Experts[e](x), the experts whole MLPs: their hidden rows lie one behind the other, their outputs go where the rows came from.
+/// </summary>
 sealed unsafe class CompiledMlpMixture(
     CompiledRouter router, ImmutableArray<(CompiledLinear Fc1, CompiledLinear Fc2)> experts, Epilogue gelu, KernelRegistry registry)
     : CompiledLayer(router.Routing.Mixture, experts[0].Fc2.Outputs, experts[0].Fc1.Inputs, registry)

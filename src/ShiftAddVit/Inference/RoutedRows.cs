@@ -28,7 +28,8 @@ unsafe struct RoutedRows
         nint start = _starts[expert];
         return new()
         {
-            Count = _starts[expert + 1] - (int)start, Values = Values + start * Inputs, Quantised = Quantised + start * Inputs, Scales = Scales + start,
+            Count = _starts[expert + 1] - (int)start,
+            Values = Values + start * Inputs, Quantised = Quantised + start * Inputs, Scales = Scales + start,
             Targets = new() { Rows = Order + start, Gates = Gates + start },
         };
     }

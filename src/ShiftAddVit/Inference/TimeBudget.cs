@@ -74,7 +74,9 @@ public readonly record struct TimeSpent(Work Work, double Milliseconds);
 /// <param name="SlowestExperts">Of each mixture the expert that took longest.</param>
 public readonly record struct MixtureTime(double Call, double Dispatch, double Experts, double SlowestExperts)
 {
-    /// <summary>What the call would take if the experts of a mixture ran at the same time and rows found their way at no cost: what papers report.</summary>
+    /// <summary>
+    /// What the call would take if the experts of a mixture ran at the same time and rows found their way at no cost: what papers report.
+    /// </summary>
     public double IdealParallel => Call - Dispatch - Experts + SlowestExperts;
 }
 

@@ -58,7 +58,8 @@ public static class RoutingPicture
 
     /// <summary>Title, image, legend, and the shares of all layers together.</summary>
     static void Head(
-        StringBuilder svg, string title, string subtitle, VitArchitecture architecture, IReadOnlyList<TokenRouting> routings, ImmutableArray<string> formats)
+        StringBuilder svg, string title, string subtitle, VitArchitecture architecture, IReadOnlyList<TokenRouting> routings,
+        ImmutableArray<string> formats)
     {
         Text(svg, Margin, Margin + 14, title, "title");
         Text(svg, Margin, Margin + 33, subtitle, "sub");
@@ -70,9 +71,10 @@ public static class RoutingPicture
             y += 28;
             Square(svg, x, y - 13, 17, Colour(e), 1);
             Text(svg, x + 27, y, $"expert {e}: {formats[e]}", "sub");
-            Text(svg, x + 200, y, string.Create(CultureInfo.InvariantCulture, $"{routings.Average(routing => routing.Share(e)):P1} of the tokens"), "sub");
+            Text(svg, x + 200, y, FormattableString.Invariant($"{100 * routings.Average(routing => routing.Share(e)):0.0} % of the tokens"), "sub");
         }
-        var tokens = architecture.DistillationToken ? "squares left of a grid are the class and the distillation token." : "square left of a grid is the class token.";
+        var tokens = architecture.DistillationToken
+            ? "squares left of a grid are the class and the distillation token." : "square left of a grid is the class token.";
         Text(svg, x, y + 34, $"The small {tokens}", "sub");
         Text(svg, x, y + 54, $"Beneath it: the shares of {string.Join(" | ", formats)}.", "sub");
     }
@@ -82,10 +84,12 @@ public static class RoutingPicture
         var (side, prefix) = (architecture.ImageSize / architecture.PatchSize, architecture.PrefixTokens);
         for (var i = 0; i < prefix; i++) Square(svg, x, y + i * (Token + 3), Token, Colour(routing.Experts[i]), 1);
         Image(svg, x + Token + 4, y, Panel, faded: true);
-        svg.Append(CultureInfo.InvariantCulture, $"<g transform=\"translate({x + Token + 4} {y}) scale({(double)Panel / side:0.#####})\" fill-opacity=\"0.62\" shape-rendering=\"crispEdges\">\n");
+        svg.Append(
+            CultureInfo.InvariantCulture,
+            $"<g transform=\"translate({x + Token + 4} {y}) scale({(double)Panel / side:0.#####})\" fill-opacity=\"0.62\" shape-rendering=\"crispEdges\">\n");
         for (var row = 0; row < side; row++) Runs(svg, routing.Experts.AsSpan(prefix + row * side, side), row);
         svg.Append("</g>\n");
-        var shares = string.Join(" | ", routing.Formats.Select((_, e) => string.Create(CultureInfo.InvariantCulture, $"{100 * routing.Share(e):0}%")));
+        var shares = string.Join(" | ", routing.Formats.Select((_, e) => FormattableString.Invariant($"{100 * routing.Share(e):0}%")));
         Text(svg, x + Token + 4, y + Panel + 14, $"{Short(routing.Layer)}: {shares}", "caption");
     }
 
@@ -95,7 +99,8 @@ public static class RoutingPicture
         for (int start = 0, end; start < experts.Length; start = end)
         {
             for (end = start + 1; end < experts.Length && experts[end] == experts[start];) end++;
-            svg.Append(CultureInfo.InvariantCulture, $"<rect x=\"{start}\" y=\"{row}\" width=\"{end - start}\" height=\"1\" fill=\"{Colour(experts[start])}\"/>\n");
+            svg.Append(
+                CultureInfo.InvariantCulture, $"<rect x=\"{start}\" y=\"{row}\" width=\"{end - start}\" height=\"1\" fill=\"{Colour(experts[start])}\"/>\n");
         }
     }
 

@@ -99,7 +99,8 @@ public sealed class Tuner
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(tuned);
         GraphMixture[] mixtures = [.. graph.Mixtures()];
-        if (mixtures.Length == 0) throw new ShiftAddVitException($"{graph.Provenance.Source}: has no mixtures; experts are those of a model made with --moe");
+        if (mixtures.Length == 0)
+            throw new ShiftAddVitException($"{graph.Provenance.Source}: has no mixtures; experts are those of a model made with --moe");
         var rows = Math.Max(RowChain.LeastRows, RowChain.Of(graph, threads: 1).StaticRows / mixtures.Max(mixture => mixture.Experts.Length));
         var times = new Dictionary<LinearShape, double>();
         foreach (var mixture in mixtures)

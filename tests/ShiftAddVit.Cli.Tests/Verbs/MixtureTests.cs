@@ -65,6 +65,7 @@ public class MixtureTests : CommandTests
     [Fact]
     public async Task Each_image_gets_a_picture_and_a_table_of_shares()
     {
+        Directory.CreateDirectory(Folder["other"]);
         var (model, first, second) = (Mixed(), Image("cat.png"), Image(Path.Combine("other", "cat.png"), seed: 2));
         var result = (await Run("run", model, first, second, "--explain", Folder["new/pictures"])).Succeeded();
         Assert.Matches(@"blocks\.0\.attn\.qkv +F32 [0-9.]+ % +P4 [0-9.]+ %", result.Output);

@@ -55,9 +55,9 @@ public class MixtureTests
         var idle = Enumerable.Range(0, Routers(graph).First().Outputs).ToHashSet();
         foreach (var router in Routers(graph))
         {
-            var mixture = router.Name[..^".router".Length];
-            var input = seen.Seen.Last(it => it.Kind == ActivationKind.LinearInput && mixture.StartsWith(it.Name.Replace(".qkv", "", StringComparison.Ordinal), StringComparison.Ordinal)).Values;
-            var routes = seen[ActivationKind.Routing, mixture].Chunk(2).ToArray();
+            var mixture = graph.Mixtures().Single(it => it.Router == router);
+            var input = Input(seen, mixture.Input);
+            var routes = seen[ActivationKind.Routing, mixture.Name].Chunk(2).ToArray();
             Assert.Equal(input.Chunk(router.Inputs).Select(row => ScalarMixture.Route(router, row)), routes.Select(route => ((int)route[0], route[1])));
             idle.ExceptWith(routes.Select(route => (int)route[0]));
         }
@@ -201,7 +201,8 @@ public class MixtureTests
         var graph = Create(scopes, experts: 2);
         using var model = CompiledModel.Compile(graph);
         var seen = ActivationLog.Of(model, TinyModels.Images(graph.Architecture, 1)).Seen;
-        Assert.Equal(Routers(graph).Select(router => router.Name[..^".router".Length]), seen.Where(it => it.Kind == ActivationKind.Routing).Select(it => it.Name));
+        Assert.Equal(
+            graph.Mixtures().Select(mixture => mixture.Name), seen.Where(it => it.Kind == ActivationKind.Routing).Select(it => it.Name));
         Assert.All(seen.Where(it => it.Kind == ActivationKind.Routing), it =>
         {
             Assert.Equal((2, graph.Architecture.Tokens), (it.Columns, it.Rows));

@@ -45,18 +45,18 @@ public sealed class SavitFormsTests : IDisposable
     /// <summary>What is changed in the form of the first block, and what the message says.</summary>
     static readonly Dictionary<string, (Action<JsonObject> Change, string Word)> Lies = new()
     {
-        ["unknown kind"] = (block => block["attention"]!["kind"] = "Hyperbolic", "Hyperbolic"),
-        ["unknown code rule"] = (block => block["attention"]!["codes"] = "Morse", "Morse"),
+        ["unknown kind"] = (block => block["attention"]!["kind"] = "Hyperbolic", "kind"),
+        ["unknown code rule"] = (block => block["attention"]!["codes"] = "Morse", "codes"),
         ["kind of another type"] = (block => block["attention"]!["kind"] = 3, "kind"),
         ["no attention"] = (block => block.Remove("attention"), "damaged"),
         ["more experts than planes"] = (block => block["qkvExperts"] = 3, "plane blocks.0.attn.qkv"),
-        ["fewer experts than planes"] = (block => block["projectionExperts"] = 1, "plane blocks.0.attn.proj"),
+        ["fewer experts than planes"] = (block => block["projectionExperts"] = 1, "unknown plane"),
         ["no experts"] = (block => block["fc1Experts"] = 0, "0 experts of a layer; allowed: 1..8"),
         ["negative experts"] = (block => block["fc2Experts"] = -2, "-2 experts of a layer; allowed: 1..8"),
         ["too many experts"] = (block => block["mlpExperts"] = 9, "9 experts of a layer; allowed: 1..8"),
         ["experts of an MLP and of its layers"] = (block => block["mlpExperts"] = 2, "allowed: one or the other"),
         ["experts that are no number"] = (block => block["qkvExperts"] = "two", "qkvExperts"),
-        ["a split that the planes do not have"] = (block => block["splitsQkv"] = true, "plane blocks.0.attn"),
+        ["a split that the planes do not have"] = (block => block["splitsQkv"] = true, "unknown plane"),
         ["a split that is no truth value"] = (block => block["splitsQkv"] = 1, "splitsQkv"),
         ["binary attention without its parameters"] = (block => block["attention"]!["kind"] = "Taylor", "blocks.0"),
         ["a member too many"] = (block => block["temperature"] = 1, "damaged"),

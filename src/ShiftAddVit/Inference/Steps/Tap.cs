@@ -19,7 +19,7 @@ sealed unsafe class Tap
         (_context, _name, _columns, _layer) = (context, name, columns, layer);
         if (context.Options.Observer is null) return;
         _region = context.Arena.Plan<float>((long)maxRows * columns);
-        if (layer is not null) _routings = [.. layer.Routings(0).Select(it => (it.Routing, context.Arena.Plan<float>((long)maxRows * Activation.RoutingColumns)))];
+        if (layer is not null) _routings = [.. layer.Routings(0).Select(it => (it.Routing, context.Arena.Plan<float>(Length(maxRows))))];
     }
 
     /// <summary>Of a layer that sees every token.</summary>
@@ -38,18 +38,22 @@ sealed unsafe class Tap
         new ReadOnlySpan<float>(rows, length).CopyTo(new(_context.Arena.Pointer<float>(region) + (long)first * _columns, length));
         if (_routings.IsEmpty) return;
         foreach (var ((_, offset), (_, kept)) in _layer!.Routings(count).Zip(_routings))
-            Keep(new CompiledRouter.Routes(scratch + _layer.RowBytes(count) + offset, count), _context.Arena.Pointer<float>(kept) + (long)first * Activation.RoutingColumns, count);
+            Keep(new(scratch + _layer.RowBytes(count) + offset, count), _context.Arena.Pointer<float>(kept) + Length(first), count);
     }
 
     public void Show(ActivationObserver observer, int rows)
     {
         observer(new(ActivationKind.LinearInput, _name, _columns, new(_context.Arena.Pointer<float>(_region!.Value), rows * _columns)));
         foreach (var (routing, region) in _routings)
-            observer(new(ActivationKind.Routing, routing.Mixture, Activation.RoutingColumns, new(_context.Arena.Pointer<float>(region), rows * Activation.RoutingColumns)));
+            observer(new(
+                ActivationKind.Routing, routing.Mixture, Activation.RoutingColumns, new(_context.Arena.Pointer<float>(region), (int)Length(rows))));
     }
+
+    static long Length(int rows) => (long)rows * Activation.RoutingColumns;
 
     static void Keep(CompiledRouter.Routes routes, float* kept, int count)
     {
-        for (var row = 0; row < count; row++, kept += Activation.RoutingColumns) (kept[0], kept[1]) = (routes.Experts[row], routes.Gates[row]);
+        for (var row = 0; row < count; row++, kept += Activation.RoutingColumns)
+            (kept[0], kept[1]) = (routes.Experts[row], routes.Gates[row]);
     }
 }
