@@ -23,11 +23,40 @@ public static class Calibration
         ArgumentNullException.ThrowIfNull(graph);
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(preprocessing);
-        preprocessing.Validate(graph.Provenance.Source, graph.Architecture.ImageSize);
-        var wanted = graph.Linears().Where(LinearPass.Converts).Select(linear => linear.Name).ToHashSet();
+        var wanted = graph.Layers().Where(LinearPass.Converts).Select(linear => linear.Name).ToHashSet();
         var collector = new SecondMomentCollector(wanted.Contains, threads);
+        Run(graph, images, preprocessing, threads, collector.Observe, progress, cancellation);
+        return collector.Result();
+    }
+
+    /// <summary>Some of the tokens that enter the mixtures of a model, by <see cref="GraphMixture.Input"/>. Deterministic.</summary>
+    /// <param name="graph">A model with mixtures.</param>
+    /// <param name="images">Image files, used in this order.</param>
+    /// <param name="preprocessing">What is done to the images.</param>
+    /// <param name="threads">Threads to use; the result does not depend on them.</param>
+    /// <param name="progress">Told the number of images done.</param>
+    /// <param name="cancellation">Looked at before each image.</param>
+    /// <exception cref="ShiftAddVitException">An image cannot be used (the message names it), or the crop is not the model's image size.</exception>
+    public static IReadOnlyDictionary<string, TokenSample> MixtureInputs(
+        VitGraph graph, IReadOnlyList<string> images, Preprocessing preprocessing, int threads,
+        IProgress<int>? progress = null, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(preprocessing);
+        var wanted = graph.Mixtures().Select(mixture => mixture.Input).ToHashSet();
+        var sampler = new TokenSampler(wanted.Contains, (long)images.Count * graph.Architecture.Tokens);
+        Run(graph, images, preprocessing, threads, sampler.Observe, progress, cancellation);
+        return sampler.Result();
+    }
+
+    static void Run(
+        VitGraph graph, IReadOnlyList<string> images, Preprocessing preprocessing, int threads, ActivationObserver observer,
+        IProgress<int>? progress, CancellationToken cancellation)
+    {
+        preprocessing.Validate(graph.Provenance.Source, graph.Architecture.ImageSize);
         using var model = CompiledModel.Compile(graph);
-        using var session = model.CreateSession(new() { Threads = threads, Observer = collector.Observe });
+        using var session = model.CreateSession(new() { Threads = threads, Observer = observer });
         var preprocessor = new ImagePreprocessor(preprocessing);
         var (image, logits) = (new float[preprocessor.Length], new float[graph.Architecture.Classes]);
         for (var i = 0; i < images.Count; i++)
@@ -37,7 +66,6 @@ public static class Calibration
             session.Run(image, 1, logits);
             progress?.Report(i + 1);
         }
-        return collector.Result();
     }
 
     /// <summary>Fits binary attention to sample images: <see cref="AttentionFit"/>.</summary>

@@ -23,7 +23,18 @@ sealed record DifferenceResult(string Kind, string Layer, double RelativeError, 
 
 sealed record RunResult(ImageResult[] Results);
 
-sealed record ImageResult(string Image, TopResult[] Top);
+sealed record ImageResult(string Image, TopResult[] Top)
+{
+    /// <summary>Of <c>--explain</c>, as what follows.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public string? Picture { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public MixtureResult[]? Mixtures { get; init; }
+}
+
+/// <summary>Where one mixture sent the tokens of an image.</summary>
+sealed record MixtureResult(string Layer, ExpertResult[] Experts);
+
+sealed record ExpertResult(string Format, double Share, int Tokens);
 
 sealed record TopResult(int ClassIndex, string ClassName, float Probability, float Logit);
 
@@ -54,9 +65,25 @@ sealed record BenchRow(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? MaxLogitDifference { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? LogitDifferenceShare { get; init; }
+
+    /// <summary>
+    /// Of models with mixtures: the median if the experts of a mixture ran at the same time and dispatch cost nothing, as papers report it; no time
+    /// that a call takes here.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? IdealParallelMs { get; init; }
+
+    /// <summary>Likewise: routers and gathering as a share of the mixtures' time.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public double? DispatchShare { get; init; }
 }
 
-sealed record TuneResult(string Model, string? Cache, DecisionRow[] Results);
+sealed record TuneResult(string Model, string? Cache, DecisionRow[] Results)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] public MixtureLatencyRow[]? Mixtures { get; init; }
+}
+
+sealed record MixtureLatencyRow(string Layer, ExpertLatencyRow[] Experts);
+
+sealed record ExpertLatencyRow(string Format, double UsPerToken, double Alpha, double Share);
 
 sealed record DecisionRow(
     string Subject, string Pick, double PickUs, string? RunnerUp, double? RunnerUpUs, string Static, double StaticUs, double GainPercent);

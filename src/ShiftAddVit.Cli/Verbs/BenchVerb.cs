@@ -107,13 +107,21 @@ sealed class BenchVerb
             engines.Add(new SessionEngine(model, name, images, batch, threads));
             foreach (var other in others) engines.Add(other.CreateEngine(images, batch, threads));
             var latencies = LatencyBenchmark.Run(engines, duration, cold, cancellation);
-            return [.. engines.Zip(latencies, (engine, latency) => Row(engine, latency, engines[0], latencies[0], given))];
+            BenchRow[] rows = [.. engines.Zip(latencies, (engine, latency) => Row(engine, latency, engines[0], latencies[0], given))];
+            if (model.HasMixtures) rows[0] = WithMixtures(rows[0], TimeBudget.MeasureMixtures(engines[0].Run, BudgetCalls, cancellation));
+            return rows;
         }
         finally
         {
             engines.ForEach(engine => engine.Dispose());
         }
     }
+
+    /// <summary>What the calling thread saw stands for all threads, which share the work evenly.</summary>
+    static BenchRow WithMixtures(BenchRow row, MixtureTime time) => row with
+    {
+        IdealParallelMs = row.MedianMs * time.IdealParallel / time.Call, DispatchShare = time.Dispatch / (time.Dispatch + time.Experts),
+    };
 
     static BenchRow Row(IBenchmarkEngine engine, Latency latency, IBenchmarkEngine ours, Latency ourLatency, (int Batch, int Threads) given)
     {
@@ -131,10 +139,12 @@ sealed class BenchVerb
     void Print(List<BenchRow> rows, bool compared)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumns("engine", "model");
+        var mixed = rows.Exists(row => row.IdealParallelMs is not null);
+        string[] mixtures = mixed ? ["ideal parallel ms", "dispatch"] : [];
         string[] comparison = compared ? ["time / ours", "logits differ by"] : [];
-        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. comparison])
+        foreach (var name in (string[])["batch", "threads", "median ms", "min ms", "max ms", "spread", "images/s", .. mixtures, .. comparison])
             table.AddColumn(name, column => column.RightAligned());
-        foreach (var row in rows) table.AddRow([.. Cells(row), .. compared ? Comparison(row) : []]);
+        foreach (var row in rows) table.AddRow([.. Cells(row), .. mixed ? Mixtures(row) : [], .. compared ? Comparison(row) : []]);
         _console.Write(table);
     }
 
@@ -155,6 +165,8 @@ sealed class BenchVerb
         row.Engine, CommandConsole.Cell(row.Model), $"{row.Batch}", $"{row.Threads}", $"{row.MedianMs:0.00}", $"{row.MinMs:0.00}",
         $"{row.MaxMs:0.00}", $"{row.Spread:P1}", $"{1000 * row.Batch / row.MedianMs:0.0}",
     ];
+
+    static string[] Mixtures(BenchRow row) => row.IdealParallelMs is { } ideal ? [$"{ideal:0.00}", $"{row.DispatchShare:P1}"] : ["-", "-"];
 
     static string[] Comparison(BenchRow row) => row.Ratio is { } ratio
         ? [$"{ratio:0.00}", $"{row.MaxLogitDifference:G2}{(row.LogitDifferenceShare is { } share ? $" ({share:P1} of range)" : "")}"]

@@ -30,6 +30,7 @@ sealed class ReparameterizeVerb
     readonly CommandConsole _console;
     readonly ModelOptions _model = new();
     readonly AttentionOptions _attention = new();
+    readonly MixtureOptions _mixtures = new(Formats);
     readonly Argument<string> _input = CommonOptions.File("IN", "Dense checkpoint (.safetensors, .pth) or dense packed model");
     readonly Option<string> _output =
         new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
@@ -38,7 +39,8 @@ sealed class ReparameterizeVerb
         [.. Formats.Keys]);
     readonly Option<string> _method = CommonOptions.Choice(
         "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
-    readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq and for binary attention", "DIR");
+    readonly Option<string> _calibrate = CommonOptions.File(
+        "--calibrate", "Folder of sample images for binary attention, --method gptq and --moe-share", "DIR");
     readonly Option<int?> _count =
         CommonOptions.Positive("--calibrate-count", $"How many of them to use, evenly spaced (default: {DefaultCalibrationImages}; for attention {DefaultAttentionImages})", "N");
     readonly Option<int?> _threads = CommonOptions.Threads();
@@ -57,6 +59,7 @@ sealed class ReparameterizeVerb
             verb._input, verb._output, verb._linear, verb._method, verb._calibrate, verb._count, verb._threads, verb._json,
         };
         verb._attention.AddTo(command);
+        verb._mixtures.AddTo(command);
         verb._model.AddTo(command, images: true);
         command.SetAction(verb.Run);
         return command;
@@ -77,8 +80,9 @@ sealed class ReparameterizeVerb
         _attention.RequireConsistent(parsed);
         var (gptq, folder) = (parsed.GetValue(_method) == "gptq", parsed.GetValue(_calibrate));
         if (gptq && folder is null) throw new UsageException("--method gptq needs --calibrate DIR, a folder of sample images");
-        if (!gptq && !_attention.IsBinary(parsed) && (folder is not null || parsed.GetValue(_count) is not null))
-            throw new UsageException("--calibrate and --calibrate-count are for --method gptq and for binary attention");
+        if (!gptq && !_attention.IsBinary(parsed) && !_mixtures.Calibrates(parsed) && (folder is not null || parsed.GetValue(_count) is not null))
+            throw new UsageException("--calibrate and --calibrate-count are for --method gptq, binary attention and --moe-share");
+        _mixtures.RequireConsistent(parsed, calibrates: folder is not null);
         if (gptq && parsed.GetValue(_linear) == "dense")
             throw new UsageException("--method gptq rounds weights, and --linear dense has none to round");
     }
@@ -110,14 +114,16 @@ sealed class ReparameterizeVerb
         var graph = Open(parsed);
         _attention.Selection(parsed).Validate(graph);
         var attention = Attend(parsed, graph, images, cancellation);
-        var linear = Quantize(parsed, attention.Graph, images, cancellation);
-        var rest = Formats[parsed.GetRequiredValue(_linear)] is WeightFormat.P4 or WeightFormat.P4P4
-            ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
+        var mixed = _mixtures.Apply(
+            parsed, attention.Graph, _attention.Selection(parsed), (mixtures, share) => Route(parsed, mixtures, share, images, cancellation), _console);
+        var linear = Quantize(parsed, mixed.Graph, images, cancellation);
+        var shifts = Formats[parsed.GetRequiredValue(_linear)] is WeightFormat.P4 or WeightFormat.P4P4 || _mixtures.Shifts(parsed);
+        var rest = shifts ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
         _console.WriteFile(() => packed.Save(output), cancellation);
         return new(
             output, packed.ByteLength, packed.Sha256, Stopwatch.GetElapsedTime(started).TotalSeconds,
-            [.. attention.Changes.Concat(linear.Changes).Concat(rest.Changes)
+            [.. attention.Changes.Concat(mixed.Changes).Concat(linear.Changes).Concat(rest.Changes)
                 .Select(c => new ChangeResult(c.Layer, c.From, c.To, c.RelativeError, c.BitsPerWeight))]);
     }
 
@@ -168,6 +174,15 @@ sealed class ReparameterizeVerb
         _console.WarnOfKernels();
         return Calibration.SecondMoments(
             graph, images, graph.RequirePreprocessing(), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)), progress, cancellation);
+    }
+
+    PassResult Route(ParseResult parsed, VitGraph graph, double share, ImmutableArray<string> all, CancellationToken cancellation)
+    {
+        var (images, threads) = (Chosen(parsed, all, DefaultCalibrationImages), CommonOptions.ThreadsOrDefault(parsed.GetValue(_threads)));
+        using var progress = new ProgressLine(_console, "calibration images", images.Length);
+        _console.WarnOfKernels();
+        var tokens = Calibration.MixtureInputs(graph, images, graph.RequirePreprocessing(), threads, progress, cancellation);
+        return RouterCalibration.Apply(graph, share, tokens, threads);
     }
 
     void Print(ReparameterizeResult result)

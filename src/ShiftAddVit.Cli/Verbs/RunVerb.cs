@@ -14,11 +14,12 @@ static class RunVerb
         var model = CommonOptions.File("MODEL", "Packed model or checkpoint");
         var images = new Argument<string[]>("IMAGE") { Description = "JPEG, PNG or WebP files", Arity = ArgumentArity.OneOrMore };
         images.Validators.Add(result => CommonOptions.RequireNamed(result, "IMAGE"));
+        var explain = CommonOptions.File("--explain", "Draw which expert each patch went to, a picture an image, in this folder", "DIR");
         var (threads, exact, json) = (CommonOptions.Threads(), CommonOptions.Exact(), CommonOptions.Json());
         var command =
             new ExampleCommand("run", "Classify images: the five best classes of each", "shiftadd run deit_tiny.savit cat.jpg dog.png")
         {
-            model, images, threads, exact, json,
+            model, images, explain, threads, exact, json,
         };
         var options = new ModelOptions().AddTo(command, images: true);
         command.SetAction((parsed, cancellation) => CommandConsole.Work(() =>
@@ -26,10 +27,14 @@ static class RunVerb
             var path = parsed.GetRequiredValue(model);
             var graph = options.Open(parsed, path).Graph;
             var preprocessing = options.Preprocessing(parsed, path, graph);
+            var explanation = parsed.GetValue(explain) is { } folder ? new Explanation(folder, path, graph, preprocessing) : null;
             using var compiled = console.Compile(graph, parsed.GetValue(exact));
-            var session = new SessionOptions { Threads = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)) };
+            var session = new SessionOptions
+            {
+                Threads = CommonOptions.ThreadsOrDefault(parsed.GetValue(threads)), Observer = explanation is null ? null : explanation.Log.Observe,
+            };
             using var classifier = new ImageClassifier(compiled, session, preprocessing);
-            return Run(console, classifier, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation);
+            return Run(console, classifier, explanation, parsed.GetRequiredValue(images), parsed.GetValue(json), cancellation);
         }, cancellation));
         return command;
     }
@@ -38,7 +43,8 @@ static class RunVerb
         [.. top.Select(c => new TopResult(c.ClassIndex, c.ClassName, c.Probability, c.Logit))];
 
     /// <summary>An image that cannot be used is reported and does not keep the others from being classified.</summary>
-    static int Run(CommandConsole console, ImageClassifier classifier, string[] images, bool json, CancellationToken cancellation)
+    static int Run(
+        CommandConsole console, ImageClassifier classifier, Explanation? explanation, string[] images, bool json, CancellationToken cancellation)
     {
         var results = new List<ImageResult>();
         var exitCode = CommandLine.Success;
@@ -47,7 +53,8 @@ static class RunVerb
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                results.Add(new(image, Describe(classifier.Classify(image))));
+                var result = new ImageResult(image, Describe(classifier.Classify(image)));
+                results.Add(explanation?.Explain(console, result, cancellation) ?? result);
                 if (!json) Print(console, results[^1]);
             }
             catch (ShiftAddVitException failure)
@@ -64,5 +71,6 @@ static class RunVerb
     {
         console.WriteLine(result.Image);
         foreach (var top in result.Top) console.WriteLine($"  {top.Probability,7:P1}  {top.ClassName}");
+        if (result.Picture is not null) Explanation.Print(console, result);
     }
 }

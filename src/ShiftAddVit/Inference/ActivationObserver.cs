@@ -9,6 +9,9 @@ public enum ActivationKind
     /// <summary>The residual stream after the embedding (<c>embed</c>) or a block (<c>blocks.0</c>): [B*N, C].</summary>
     Residual,
 
+    /// <summary>What a mixture chose for each token: [B*N,2], the number of the expert and its gate; the name is the mixture's.</summary>
+    Routing,
+
     /// <summary>The model's output (<c>logits</c>): [B, classes].</summary>
     Logits,
 }
@@ -20,6 +23,8 @@ public enum ActivationKind
 /// <param name="values">The rows, one after the other; valid during the call only.</param>
 public readonly ref struct Activation(ActivationKind kind, string name, int columns, ReadOnlySpan<float> values)
 {
+    internal const int RoutingColumns = 2;
+
     /// <summary>Which it is.</summary>
     public ActivationKind Kind { get; } = kind;
 

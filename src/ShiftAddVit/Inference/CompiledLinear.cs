@@ -6,11 +6,9 @@ using ShiftAddVit.Tuning;
 namespace ShiftAddVit.Inference;
 
 /// <summary>A linear layer bound to the kernel that runs it here, its weights in that kernel's order.</summary>
-sealed unsafe class CompiledLinear : CompiledLayer
+sealed unsafe class CompiledLinear : CompiledLayer, IDisposable
 {
     readonly Kernel _kernel;
-    readonly RowOps _rows;
-    readonly RowBlockOps _blocks;
     readonly AlignedBuffer _weights;
     readonly AlignedBuffer? _scales;
     readonly AlignedBuffer _bias;
@@ -28,11 +26,12 @@ sealed unsafe class CompiledLinear : CompiledLayer
     /// <param name="registry">The kernels.</param>
     /// <param name="tuned">Which of them is fastest where.</param>
     /// <param name="headSize">D of the model.</param>
-    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices tuned, int headSize) : base(linear.Name, linear.Outputs, linear.Inputs)
+    /// <param name="product">What multiplying is called in a time budget; null for what the layer's role says.</param>
+    public CompiledLinear(Linear linear, KernelRegistry registry, TunedChoices tuned, int headSize, Work? product = null)
+        : base(linear.Name, linear.Outputs, linear.Inputs, registry)
     {
-        _rows = registry.Rows;
         _kernel = tuned.Kernel(registry, ModelShapes.Of(linear, headSize));
-        (_blocks, _product) = (registry.Blocks, ProductOf(linear.Role));
+        _product = product ?? ProductOf(linear.Role);
         _bias = linear.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)Outputs * sizeof(float));
         if (linear.Weight is QuantizedWeight quantised)
         {
@@ -45,10 +44,9 @@ sealed unsafe class CompiledLinear : CompiledLayer
         }
     }
 
-    CompiledLinear(CompiledLinear whole, int first, int outputs) : base(whole.Name, outputs, whole.Inputs)
+    CompiledLinear(CompiledLinear whole, int first, int outputs) : base(whole.Name, outputs, whole.Inputs, whole.Registry)
     {
-        (_rows, _blocks, _kernel) = (whole._rows, whole._blocks, whole._kernel);
-        (_weights, _scales, _bias) = (whole._weights, whole._scales, whole._bias);
+        (_kernel, _weights, _scales, _bias) = (whole._kernel, whole._weights, whole._scales, whole._bias);
         (_first, _product) = (first, whole._product);
         _next = first + outputs == whole.Outputs ? whole._next : Weights + _kernel.Packing.ByteLength(outputs, Inputs);
     }
@@ -59,6 +57,8 @@ sealed unsafe class CompiledLinear : CompiledLayer
     /// <summary>The kernel's name, for reports.</summary>
     public string KernelName => _kernel.Name.ToString();
 
+    protected override Work Quantizing => _product == Work.Embedding ? Work.Patches : Work.Quantize;
+
     /// <summary>A view of some outputs; null where they do not begin a panel. Valid as long as this layer.</summary>
     public CompiledLinear? Part(int first, int outputs) => first % _kernel.Packing.Nr == 0 ? new(this, first, outputs) : null;
 
@@ -66,110 +66,92 @@ sealed unsafe class CompiledLinear : CompiledLayer
     public void RunsBefore(CompiledLinear next) => _next = next.Weights;
 
     /// <inheritdoc/>
-    public override long ScratchBytes(int m) => _kernel is IntegerKernel integer
-        ? Align((long)m * Inputs) + Align((long)m * sizeof(float)) + integer.ScratchBytes(m, Outputs, Inputs)
+    public override long ProductBytes(int m) => _kernel is IntegerKernel integer
+        ? integer.ScratchBytes(m, Outputs, Inputs)
         : Align((long)m * Outputs * sizeof(float)) + Align(_kernel.ScratchBytes(Inputs));
 
     /// <inheritdoc/>
-    public override void Apply(float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch, float* maxima = null)
+    public override void Multiply(in LayerRows rows, float* output, nint stride, Epilogue epilogue, byte* scratch, float* maxima = null)
     {
-        if (!IsInteger)
-        {
-            ApplyFloat((FloatKernel)_kernel, x, m, output, outputStride, epilogue, scratch);
-            return;
-        }
-        TimeBudget.Enter(_product == Work.Embedding ? Work.Patches : Work.Quantize);
-        _blocks.Quantize(x, m, Inputs, scratch, Scales(m, scratch), maxima);
-        ApplyInteger(m, output, outputStride, epilogue, scratch);
+        TimeBudget.Enter(_product);
+        if (IsInteger) MultiplyBytes(rows, output, stride, epilogue, default, scratch, maxima);
+        else MultiplyFloats((FloatKernel)_kernel, rows, output, stride, epilogue, scratch);
     }
 
-    /// <inheritdoc/>
-    public override void ApplyNormed(
-        float* x, CompiledNorm norm, int m, float* output, nint outputStride, Epilogue epilogue, float* normed, byte* scratch, float* maxima = null)
-    {
-        Normalize(x, norm, m, normed, scratch);
-        if (IsInteger) ApplyInteger(m, output, outputStride, epilogue, scratch, maxima);
-        else ApplyFloat((FloatKernel)_kernel, normed, m, output, outputStride, epilogue, scratch);
-    }
-
-    /// <summary>The first half of <see cref="ApplyNormed"/>, which serves all parts of a layer: norms and, where the kernel takes integers, quantises.</summary>
-    public void Normalize(float* x, CompiledNorm norm, int m, float* normed, byte* scratch)
-    {
-        TimeBudget.Enter(Work.Norm);
-        var (gamma, beta) = ((nint)norm.Gamma.Pointer, (nint)norm.Beta.Pointer);
-        var operands = new NormOperands { Length = Inputs, Gamma = (float*)gamma, Beta = (float*)beta, Epsilon = norm.Epsilon };
-        if (IsInteger) _blocks.LayerNormQuantize(x, m, operands, normed, scratch, Scales(m, scratch));
-        else
-            for (var row = 0; row < m; row++)
-                _rows.LayerNorm(x + (long)row * Inputs, operands.Gamma, operands.Beta, norm.Epsilon, Inputs, normed + (long)row * Inputs);
-    }
-
-    /// <summary>The second half, for integer kernels: the outputs of rows that <see cref="Normalize"/> left in the scratch.</summary>
+    /// <summary>The second half of <see cref="CompiledLayer.ApplyNormed"/>, for integer kernels: the outputs of rows that it left in the scratch.</summary>
     /// <param name="prepared">How many rows it left there.</param>
     /// <param name="m">How many of them are multiplied, from the first on.</param>
     /// <param name="output">[M,N], for <see cref="Epilogue.Store"/>.</param>
     /// <param name="stride">Elements from one row of the output to the next.</param>
     /// <param name="scratch">The same scratch.</param>
     public void Store(int prepared, int m, float* output, nint stride, byte* scratch) =>
-        Multiply(prepared, m, output, stride, Epilogue.Store, default, scratch);
+        Multiply(Prepared(null, prepared, scratch) with { Count = m }, output, stride, Epilogue.Store, scratch + RowBytes(prepared));
 
     /// <summary>As <see cref="Store"/>, each head quantised on its own.</summary>
-    public void QuantizeHeads(int prepared, int m, byte* output, nint stride, in HeadScales heads, byte* scratch) =>
-        Multiply(prepared, m, (float*)output, stride, Epilogue.QuantizeHeads, heads, scratch);
+    public void QuantizeHeads(int prepared, int m, byte* output, nint stride, in HeadScales heads, byte* scratch)
+    {
+        TimeBudget.Enter(_product);
+        var rows = Prepared(null, prepared, scratch) with { Count = m };
+        MultiplyBytes(rows, (float*)output, stride, Epilogue.QuantizeHeads, heads, scratch + RowBytes(prepared), maxima: null);
+    }
 
     /// <summary>As <see cref="Store"/>, each head as a code: the word of row m and head h at m + h * stride.</summary>
-    public void Encode(int prepared, int m, ulong* codes, nint stride, in HeadScales heads, byte* scratch) =>
-        Multiply(prepared, m, (float*)codes, stride, Epilogue.Codes, heads, scratch);
+    public void Encode(int prepared, int m, ulong* codes, nint stride, in HeadScales heads, byte* scratch)
+    {
+        TimeBudget.Enter(_product);
+        var rows = Prepared(null, prepared, scratch) with { Count = m };
+        MultiplyBytes(rows, (float*)codes, stride, Epilogue.Codes, heads, scratch + RowBytes(prepared), maxima: null);
+    }
 
-    /// <inheritdoc/>
-    public override void Dispose()
+    public void Dispose()
     {
         _weights.Dispose();
         _scales?.Dispose();
         _bias.Dispose();
     }
 
-    /// <summary>The scales of the quantised rows, which begin the scratch.</summary>
-    float* Scales(int m, byte* scratch) => (float*)(scratch + Align((long)m * Inputs));
-
-    void ApplyInteger(int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch, float* maxima = null) =>
-        Multiply(m, m, output, outputStride, epilogue, default, scratch, maxima);
-
-    void Multiply(int prepared, int m, float* output, nint stride, Epilogue epilogue, in HeadScales heads, byte* scratch, float* maxima = null)
-    {
-        TimeBudget.Enter(_product);
-        var scales = Scales(prepared, scratch);
-        var operands = new LinearOperands
-        {
-            M = m, N = Outputs, K = Inputs, Activations = scratch, ActivationStride = Inputs, RowScales = scales,
-            Weights = Weights, ColumnScales = (float*)_scales!.Pointer + _first, Bias = (float*)_bias.Pointer + _first,
-            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads, RowMaxima = maxima, Next = _next,
-            Scratch = (byte*)scales + Align((long)prepared * sizeof(float)),
-        };
-        ((IntegerKernel)_kernel).Run(operands, _rows);
-    }
-
     byte* Weights => _weights.Pointer + _first / _kernel.Packing.Nr * _kernel.Packing.PanelBytes(Inputs);
 
-    void ApplyFloat(FloatKernel kernel, float* x, int m, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
+    float* Bias => (float*)_bias.Pointer + _first;
+
+    void MultiplyBytes(in LayerRows rows, float* output, nint stride, Epilogue epilogue, in HeadScales heads, byte* scratch, float* maxima)
     {
-        TimeBudget.Enter(_product);
-        var inPlace = epilogue != Epilogue.AddResidual;
+        var operands = new LinearOperands
+        {
+            M = rows.Count, N = Outputs, K = Inputs, Activations = rows.Quantised, ActivationStride = Inputs, RowScales = rows.Scales,
+            Weights = Weights, ColumnScales = (float*)_scales!.Pointer + _first, Bias = Bias,
+            Output = output, OutputStride = stride, Epilogue = epilogue, Heads = heads, Targets = rows.Targets, RowMaxima = maxima, Next = _next,
+            Scratch = scratch,
+        };
+        ((IntegerKernel)_kernel).Run(operands, Rows);
+    }
+
+    void MultiplyFloats(FloatKernel kernel, in LayerRows rows, float* output, nint outputStride, Epilogue epilogue, byte* scratch)
+    {
+        var (m, targets) = (rows.Count, rows.Targets);
+        var inPlace = epilogue != Epilogue.AddResidual && !targets.AreGiven;
         var y = inPlace ? output : (float*)scratch;
         var stride = inPlace ? outputStride : Outputs;
         kernel.Run(new()
         {
-            M = m, N = Outputs, K = Inputs, Activations = x, ActivationStride = Inputs, Weights = (float*)Weights,
+            M = m, N = Outputs, K = Inputs, Activations = rows.Values, ActivationStride = Inputs, Weights = (float*)Weights,
             Output = y, OutputStride = stride, Scratch = scratch + Align((long)m * Outputs * sizeof(float)),
         });
-        var bias = (float*)_bias.Pointer + _first;
-        for (var row = 0; row < m; row++, y += stride, output += outputStride)
+        for (var row = 0; row < m; row++, y += stride)
         {
-            _rows.Add(bias, Outputs, y);
-            if (epilogue == Epilogue.AddResidual) _rows.Add(y, Outputs, output);
-            else if (epilogue == Epilogue.Gelu) _rows.Gelu(y, Outputs, y);
-            else if (epilogue == Epilogue.TableGelu) _rows.TableGelu(y, Outputs, y);
+            Rows.Add(Bias, Outputs, y);
+            if (targets.AreGiven) Rows.Scale(y, targets.Gates[row], Outputs);
+            Finish(y, output + targets.Row(row) * outputStride, epilogue);
         }
+    }
+
+    /// <summary>out = epilogue(y), for a row.</summary>
+    void Finish(float* y, float* output, Epilogue epilogue)
+    {
+        if (epilogue == Epilogue.AddResidual) Rows.Add(y, Outputs, output);
+        else if (epilogue == Epilogue.Gelu) Rows.Gelu(y, Outputs, output);
+        else if (epilogue == Epilogue.TableGelu) Rows.TableGelu(y, Outputs, output);
+        else if (y != output) new ReadOnlySpan<float>(y, Outputs).CopyTo(new(output, Outputs));
     }
 
     static Work ProductOf(LinearRole role) => role switch
@@ -182,6 +164,4 @@ sealed unsafe class CompiledLinear : CompiledLayer
         LinearRole.KeyBias => Work.KeyBias,
         _ => Work.Head,
     };
-
-    static long Align(long bytes) => AlignedBuffer.Align(bytes);
 }

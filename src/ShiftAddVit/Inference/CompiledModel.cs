@@ -27,6 +27,7 @@ public sealed class CompiledModel : IDisposable
         Exact = options.Exact || !ModelShapes.RunsInBytes(graph);
         (Architecture, Preprocessing, ClassNames, Source, Registry) =
             (graph.Architecture, graph.Preprocessing, graph.ClassNames, graph.Provenance.Source, registry);
+        HasMixtures = graph.Mixtures().Any();
         Embedding = Compile(Exact ? graph.Embedding.Projection : InBytes(graph.Embedding.Projection));
         ClassToken = Own(AlignedBuffer.Copy(graph.Embedding.ClassToken.Values));
         DistillationToken = graph.Embedding.DistillationToken is { } token ? Own(AlignedBuffer.Copy(token.Values)) : null;
@@ -57,6 +58,12 @@ public sealed class CompiledModel : IDisposable
 
     /// <summary>Whether attention, GELU and the patch embedding run in float32 (<see cref="CompileOptions.Exact"/>).</summary>
     public bool Exact { get; }
+
+    /// <summary>What GELU is computed from: its formula, or a table.</summary>
+    internal Epilogue Gelu => Exact ? Epilogue.Gelu : Epilogue.TableGelu;
+
+    /// <summary>Whether tokens choose among experts in any layer.</summary>
+    public bool HasMixtures { get; }
 
     /// <summary>What was passed over when the model was compiled, a line each; it runs all the same.</summary>
     public ImmutableArray<string> Warnings { get; }
@@ -134,18 +141,39 @@ public sealed class CompiledModel : IDisposable
         ? linear
         : linear with { Weight = NearestQuantizer.ByMagnitude(linear.Weight.ToFloat32()) };
 
-    CompiledBlock Compile(Block block, AttentionForm form)
+    CompiledBlock Compile(Block block, AttentionForm form) => new(
+        Compile(block.Norm1), Compile(block.Attention.Qkv), Compile(block.Attention.Projection), Compile(block.Norm2), Compile(block.Mlp),
+        Compile(block.Attention.Parameters, form));
+
+    CompiledLayer Compile(Layer layer) => layer switch
     {
-        var mlp = (Mlp)block.Mlp;
-        return new(
-            Compile(block.Norm1), Compile((Linear)block.Attention.Qkv), Compile((Linear)block.Attention.Projection),
-            Compile(block.Norm2), Compile((Linear)mlp.Fc1), Compile((Linear)mlp.Fc2), Compile(block.Attention.Parameters, form));
-    }
+        Mixture mixture => Compile(mixture),
+        QkvSplit split => new CompiledSplit(split.Name, [Compile(split.Queries), Compile(split.Keys), Compile(split.Values)], Registry),
+        _ => Compile((Linear)layer),
+    };
 
     CompiledAttention Compile(AttentionParameters parameters, AttentionForm form) =>
         Own(new CompiledAttention(form, parameters, parameters.KeyBias is { } keyBias ? Compile(Exact ? keyBias : InBytes(keyBias)) : null));
 
     CompiledLinear Compile(Linear linear) => Own(new CompiledLinear(linear, Registry, _tuned, Architecture.HeadSize));
+
+    CompiledMixture Compile(Mixture mixture)
+    {
+        ImmutableArray<CompiledLinear> experts = [.. mixture.Experts.Select(CompileExpert)];
+        return new(Own(new CompiledRouter(mixture.Name, mixture.Router, experts, Registry)), experts, Registry);
+    }
+
+    ImmutableArray<CompiledLayer> Compile(MlpLayer mlp)
+    {
+        if (mlp is Mlp single) return [Compile(single.Fc1), Compile(single.Fc2)];
+        var mixture = (MlpMixture)mlp;
+        ImmutableArray<(CompiledLinear Fc1, CompiledLinear Fc2)> experts =
+            [.. mixture.Experts.Select(expert => (CompileExpert((Linear)expert.Fc1), CompileExpert((Linear)expert.Fc2)))];
+        var router = Own(new CompiledRouter(mixture.Name, mixture.Router, experts.Select(expert => expert.Fc1), Registry));
+        return [new CompiledMlpMixture(router, experts, Gelu, Registry)];
+    }
+
+    CompiledLinear CompileExpert(Linear expert) => Own(new CompiledLinear(expert, Registry, _tuned, Architecture.HeadSize, Work.Experts));
 
     CompiledNorm Compile(LayerNorm norm) => new(
         Own(AlignedBuffer.Copy(norm.Gamma.Values)), Own(AlignedBuffer.Copy(norm.Beta.Values)), Architecture.LayerNormEpsilon);
@@ -160,7 +188,7 @@ public sealed class CompiledModel : IDisposable
 /// <summary>A layer norm's parameters in native memory.</summary>
 sealed record CompiledNorm(AlignedBuffer Gamma, AlignedBuffer Beta, float Epsilon);
 
-/// <summary>The parts of a block.</summary>
+/// <summary>The parts of a block; its MLP is fc1 and fc2, or one mixture of MLPs.</summary>
 sealed record CompiledBlock(
-    CompiledNorm Norm1, CompiledLayer Qkv, CompiledLayer Projection, CompiledNorm Norm2, CompiledLayer Fc1, CompiledLayer Fc2,
+    CompiledNorm Norm1, CompiledLayer Qkv, CompiledLayer Projection, CompiledNorm Norm2, ImmutableArray<CompiledLayer> Mlp,
     CompiledAttention Attention);

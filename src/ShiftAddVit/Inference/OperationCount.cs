@@ -17,26 +17,12 @@ public static class OperationCount
     public static long MultiplyAdds(VitArchitecture architecture, Work work)
     {
         ArgumentNullException.ThrowIfNull(architecture);
-        var a = architecture;
-        var (n, c, asking) = ((long)a.Tokens, (long)a.Width, Asking(a));
         return work switch
         {
-            Work.Embedding => (long)a.Patches * a.PatchInputs * c,
-            Work.Qkv => (asking + 2 * a.Depth * n) * c * c,
-            Work.KeyBias => Blocks(form => form.KeyBias).Count() * n * c * a.Heads,
-            Work.Scores => Blocks(form => !form.IsLinear).Sum(i => AskingOf(a, i) * n * ScoreBits(i) * a.Heads),
-            Work.Values => Blocks(form => !form.IsLinear).Sum(i => AskingOf(a, i) * n * c),
-            Work.KeyValues => Blocks(form => form.IsLinear).Sum(i => n * a.Forms[i].Attention.CodeBits * c),
-            Work.QueryValues => Blocks(form => form.IsLinear).Sum(i => AskingOf(a, i) * a.Forms[i].Attention.CodeBits * c),
-            Work.Projection => asking * c * c,
-            Work.Fc1 or Work.Fc2 => asking * c * a.MlpWidth,
-            Work.Head => a.PrefixTokens * c * a.Classes,
-            _ => 0,
+            Work.Embedding => (long)architecture.Patches * architecture.PatchInputs * architecture.Width,
+            Work.Head => (long)architecture.PrefixTokens * architecture.Width * architecture.Classes,
+            _ => Enumerable.Range(0, architecture.Depth).Sum(block => OfBlock(architecture, block, work)),
         };
-
-        IEnumerable<int> Blocks(Func<AttentionForm, bool> which) => BlocksOf(a, which);
-
-        long ScoreBits(int block) => a.Forms[block].Attention is { IsBinary: true } form ? form.CodeBits : a.HeadSize;
     }
 
     /// <summary>
@@ -74,4 +60,34 @@ public static class OperationCount
 
     static IEnumerable<int> BlocksOf(VitArchitecture a, Func<AttentionForm, bool> which) =>
         Enumerable.Range(0, a.Depth).Where(i => which(a.Forms[i].Attention));
+
+    static long OfBlock(VitArchitecture a, int block, Work work)
+    {
+        var (n, c, form) = ((long)a.Tokens, (long)a.Width, a.Forms[block]);
+        var (asking, attention) = ((long)AskingOf(a, block), form.Attention);
+        var mlp = asking * c * a.MlpWidth;
+        // A layer that is not cut makes queries of all tokens.
+        var qkv = form.SplitsQkv || form.QkvExperts > 1 ? 3 * n * c * c : (asking + 2 * n) * c * c;
+        return work switch
+        {
+            Work.Qkv => form.QkvExperts > 1 ? 0 : qkv,
+            Work.KeyBias => attention.KeyBias ? n * c * a.Heads : 0,
+            Work.Scores => attention.IsLinear ? 0 : asking * n * a.Heads * (attention.IsBinary ? attention.CodeBits : a.HeadSize),
+            Work.Values => attention.IsLinear ? 0 : asking * n * c,
+            Work.KeyValues => attention.IsLinear ? n * attention.CodeBits * c : 0,
+            Work.QueryValues => attention.IsLinear ? asking * attention.CodeBits * c : 0,
+            Work.Projection => form.ProjectionExperts > 1 ? 0 : asking * c * c,
+            Work.Fc1 => Mixes(form.Fc1Experts) ? 0 : mlp,
+            Work.Fc2 => Mixes(form.Fc2Experts) ? 0 : mlp,
+            Work.Experts => (form.QkvExperts > 1 ? qkv : 0) + (form.ProjectionExperts > 1 ? asking * c * c : 0)
+                + (Mixes(form.Fc1Experts) ? mlp : 0) + (Mixes(form.Fc2Experts) ? mlp : 0),
+            Work.Router => Routed(form.QkvExperts, n * c * (form.SplitsQkv ? 3 : 1)) + Routed(form.ProjectionExperts, asking * c)
+                + Routed(form.MlpExperts, asking * c) + Routed(form.Fc1Experts, asking * c) + Routed(form.Fc2Experts, asking * a.MlpWidth),
+            _ => 0,
+        };
+
+        bool Mixes(int experts) => experts > 1 || form.MlpExperts > 1;
+
+        static long Routed(int experts, long inputs) => experts > 1 ? experts * inputs : 0;
+    }
 }

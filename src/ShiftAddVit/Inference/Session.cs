@@ -36,10 +36,7 @@ public sealed unsafe class Session : IDisposable
             var block = model.Blocks[i];
             _steps.Add(new RowStep(_context, false, [.. before, attention.Qkv(block, Reads(i))]));
             _steps.AddRange(attention.Attend(block, Reads(i)));
-            before =
-            [
-                new ProjectionStage(_context, block.Projection, _attended, _tokens), new MlpStage(_context, block, $"blocks.{i}", _tokens),
-            ];
+            before = [new ProjectionStage(_context, block.Projection, _attended, _tokens), MlpOf(block, $"blocks.{i}")];
         }
         _steps.Add(new RowStep(_context, Reads(model.Blocks.Length - 1) != a.Tokens, before));
         _steps.Add(new HeadStep(_context, _tokens, _logits));
@@ -132,6 +129,10 @@ public sealed unsafe class Session : IDisposable
         var a = _context.Model.Architecture;
         return block == _context.Model.Blocks.Length - 1 && _context.Options.Observer is null ? a.PrefixTokens : a.Tokens;
     }
+
+    RowStage MlpOf(CompiledBlock block, string name) => block.Mlp is [var fc1, var fc2]
+        ? new MlpStage(_context, block.Norm2, fc1, fc2, name, _tokens)
+        : new MlpMixtureStage(_context, block.Norm2, block.Mlp[0], name, _tokens);
 
     void Run(Step step)
     {

@@ -40,8 +40,8 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
     public virtual long ScratchBytes(int m, int n, int k) => AlignedBuffer.Align(ScratchBytes(k)) + AlignedBuffer.Align((long)m * n * sizeof(int));
 
     /// <summary>
-    /// A whole linear layer: out = epilogue((float)(acc[m,n] - offset[n]) * (sx[m] * sw[n]) + bias[n]), each operation rounded on its own. Here step by step,
-    /// which defines the bits; generated kernels do it before the accumulators leave their registers.
+    /// A whole linear layer: out = epilogue(((float)(acc[m,n] - offset[n]) * (sx[m] * sw[n]) + bias[n]) * gate[m]), each operation rounded on its own. Here
+    /// step by step, which defines the bits; generated kernels do it before the accumulators leave their registers.
     /// </summary>
     /// <param name="o">The layer.</param>
     /// <param name="rows">The row operations that the epilogue is made of.</param>
@@ -57,10 +57,11 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
         {
             var acc = accumulators + (long)m * o.N;
             for (var n = 0; o.Offsets is not null && n < o.N; n++) acc[n] -= o.Offsets[n];
-            var output = o.Output + m * o.OutputStride;
+            var output = o.OutputRow(m);
             var inPlace = o.Epilogue is Epilogue.AddResidual or Epilogue.QuantizeHeads or Epilogue.Codes;
             var y = inPlace ? (float*)acc : output;
             rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
+            if (o.Targets.AreGiven) rows.Scale(y, o.Targets.Gates[m], o.N);
             if (o.Epilogue == Epilogue.Gelu) rows.Gelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.TableGelu) rows.TableGelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.AddResidual) rows.Add(y, o.N, output);
@@ -73,25 +74,25 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
     /// <summary>Keeps the largest magnitude of a complete row of outputs.</summary>
     protected static unsafe void Measure(in LinearOperands o, int m, RowOps rows)
     {
-        var maxima = o.RowMaxima + (nint)m * RowOps.MaximumLanes;
-        *maxima = rows.Measure(o.Output + m * o.OutputStride, o.N, *maxima);
+        var maxima = o.RowMaxima + o.Targets.Row(m) * RowOps.MaximumLanes;
+        *maxima = rows.Measure(o.OutputRow(m), o.N, *maxima);
     }
 
     static unsafe void QuantizeHeads(in LinearOperands o, int m, float* y, RowOps rows)
     {
-        var output = (byte*)o.Output + m * o.OutputStride;
-        var d = o.Heads.HeadSize;
-        for (var h = 0; h < o.N / d; h++) o.Heads.Scales[m + h * o.Heads.Stride] = rows.Quantize(y + h * d, d, output + h * d);
+        var (row, d) = (o.Targets.Row(m), o.Heads.HeadSize);
+        var output = (byte*)o.Output + row * o.OutputStride;
+        for (var h = 0; h < o.N / d; h++) o.Heads.Scales[row + h * o.Heads.Stride] = rows.Quantize(y + h * d, d, output + h * d);
     }
 
     static unsafe void EncodeHeads(in LinearOperands o, int m, float* y, RowOps rows)
     {
-        var codes = (ulong*)o.Output + m;
-        var d = o.Heads.HeadSize;
+        var (row, d) = (o.Targets.Row(m), o.Heads.HeadSize);
+        var codes = (ulong*)o.Output + row;
         for (var h = 0; h < o.N / d; h++)
         {
             var magnitude = rows.Code(y + h * d, d, codes + h * o.OutputStride);
-            if (o.Heads.Scales is not null) o.Heads.Scales[m + h * o.Heads.Stride] = magnitude;
+            if (o.Heads.Scales is not null) o.Heads.Scales[row + h * o.Heads.Stride] = magnitude;
         }
     }
 }
@@ -181,17 +182,39 @@ unsafe struct LinearOperands
     /// <summary>For <see cref="Epilogue.QuantizeHeads"/> and <see cref="Epilogue.Codes"/>.</summary>
     public HeadScales Heads;
 
+    /// <summary>For rows that were taken from among others.</summary>
+    public RowTargets Targets;
+
     /// <summary>What is read after the weights, or null: a kernel may begin to bring it into the cache.</summary>
     public byte* Next;
 
     /// <summary>
-    /// [M,16], 0 before, or null: afterwards the largest lane of row m is max_n |out[m,n]|. Not for <see cref="Epilogue.QuantizeHeads"/> and
-    /// <see cref="Epilogue.Codes"/>.
+    /// [M,16], 0 before, or null: afterwards the largest lane of row m of the output is max_n |out[m,n]|. Not for <see cref="Epilogue.QuantizeHeads"/>
+    /// and <see cref="Epilogue.Codes"/>.
     /// </summary>
     public float* RowMaxima;
 
     /// <summary><see cref="IntegerKernel.ScratchBytes(int, int, int)"/> bytes.</summary>
     public required byte* Scratch;
+
+    /// <summary>Where row m is written, for outputs that are floats.</summary>
+    public readonly float* OutputRow(int m) => Output + Targets.Row(m) * OutputStride;
+}
+
+/// <summary>Row m, times its gate, becomes row Rows[m] of the output, no row twice; what belongs to a row of outputs goes with it.</summary>
+unsafe struct RowTargets
+{
+    /// <summary>[M]; null where row m becomes row m as it is.</summary>
+    public int* Rows;
+
+    /// <summary>[M], given with the rows.</summary>
+    public float* Gates;
+
+    /// <summary>Whether rows move and have gates.</summary>
+    public readonly bool AreGiven => Rows is not null;
+
+    /// <summary>What row m becomes.</summary>
+    public readonly nint Row(int m) => Rows is null ? m : Rows[m];
 }
 
 /// <summary>Where the scales of quantised heads go, or the mean magnitudes of those that become codes.</summary>

@@ -124,7 +124,7 @@ public sealed class KernelRegistry
         All = [.. Kernels.Select(kernel => Describe(kernel, _chosen[Job(kernel)], forcedJobs.Contains(Job(kernel))))];
         var widest = Enum.GetValues<KernelIsa>().Last(isa => isa <= cap && isa.IsPortable && isa.IsAccelerated);
         var generated = GeneratedRows.Under(cap);
-        (Rows, Values, Hashes, LinearAttention) = (new(widest), new(widest), new(widest), new(widest));
+        (Rows, Values, Hashes, LinearAttention, Router) = (new(widest), new(widest), new(widest), new(widest), new(widest));
         (Blocks, Attention) = (new(Rows, generated), new(widest, generated));
     }
 
@@ -156,6 +156,9 @@ public sealed class KernelRegistry
 
     /// <summary>The operations between the products of 8-bit attention, in the same.</summary>
     internal AttentionOps Attention { get; }
+
+    /// <summary>How rows are sent to experts, in the same vectors.</summary>
+    internal RouterOps Router { get; }
 
     /// <summary>How the values of 8-bit attention become an operand, in the same vectors.</summary>
     internal ValuePacking Values { get; }

@@ -129,6 +129,45 @@ unsafe struct TableGelu : ILaneOperator
     }
 }
 
+/// <summary>z = (float)acc * (sx * sw) + bias for one output of many rows; z may be where acc is.</summary>
+unsafe struct Logit : ILaneOperator
+{
+    public required int* Acc;
+    public required float* RowScales;
+    public required float Scale;
+    public required float Bias;
+    public required float* Z;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var z = T.LoadInt32(Acc + index) * (T.Load(RowScales + index) * T.Create(Scale)) + T.Create(Bias);
+        z.Store(Z + index);
+        return z;
+    }
+}
+
+/// <summary>1 / SUM_e e^(z_e - max_e z_e) for many rows.</summary>
+unsafe struct LargestProbability : ILaneOperator
+{
+    /// <summary>[E,M].</summary>
+    public required float* Z;
+    public required int Experts;
+    public required int Rows;
+    public required float* Probability;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var (max, sum) = (T.Load(Z + index), T.Create(0));
+        for (var e = 1; e < Experts; e++) max = T.Max(max, T.Load(Z + e * Rows + index));
+        for (var e = 0; e < Experts; e++) sum += Elementary.Exp(T.Load(Z + e * Rows + index) - max);
+        var probability = T.Create(1) / sum;
+        probability.Store(Probability + index);
+        return probability;
+    }
+}
+
 unsafe struct SquaredDeviation : ILaneOperator
 {
     public required float* X;

@@ -66,6 +66,14 @@ sealed unsafe class RowOps(KernelIsa widest)
         Traversal.ForEach(ref op, length, Widest);
     }
 
+    /// <summary>x[n] *= factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Scale(float* x, float factor, int length)
+    {
+        var op = new Scale { X = x, Factor = factor };
+        Traversal.ForEach(ref op, length, Widest);
+    }
+
     /// <summary>y[n] = x[n] / 2 * (1 + erf(x[n] / sqrt 2)); absolute error at most <see cref="GeluError"/>. y may be x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Gelu(float* x, int length, float* y)

@@ -72,6 +72,9 @@ public sealed record Mlp(Layer Fc1, Layer Fc2) : MlpLayer
 /// <param name="Experts">E MLPs of ordinary layers.</param>
 public sealed record MlpMixture(Linear Router, ImmutableArray<Mlp> Experts) : MlpLayer
 {
+    /// <summary>Canonical name, after which the router and the experts are named: <c>blocks.0.mlp</c>.</summary>
+    public string Name => Router.Name[..Router.Name.LastIndexOf('.')];
+
     /// <inheritdoc/>
     public override IEnumerable<Layer> Layers => [Router, .. Experts.SelectMany(expert => expert.Layers)];
 
@@ -143,6 +146,9 @@ public sealed record VitGraph(
         MapLayers(layer => { layers.Add(layer); return layer; });
         return layers;
     }
+
+    /// <summary>Every mixture in the order of the forward pass.</summary>
+    public IEnumerable<GraphMixture> Mixtures() => Blocks.SelectMany(GraphMixture.Of);
 
     /// <summary>The same model with every linear layer replaced by <paramref name="map"/> of it, called in the order of the forward pass.</summary>
     public VitGraph MapLinears(Func<Linear, Linear> map)

@@ -15,11 +15,12 @@ public readonly record struct PassProgress(int Done, int Total);
 /// </summary>
 public static class LinearPass
 {
-    /// <summary>The layers that the pass converts: those of the blocks that are no mixtures.</summary>
+    /// <summary>The layers that the pass converts: those of the blocks that are neither mixtures nor experts.</summary>
     public static bool Converts(Layer layer)
     {
         ArgumentNullException.ThrowIfNull(layer);
-        return layer is Linear { Role: LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2 };
+        return layer is Linear { Role: LinearRole.Qkv or LinearRole.Projection or LinearRole.Fc1 or LinearRole.Fc2 }
+            && !layer.Name.Contains(".experts.", StringComparison.Ordinal);
     }
 
     /// <summary>Converts by rounding to nearest, or with error feedback when second moments are given.</summary>

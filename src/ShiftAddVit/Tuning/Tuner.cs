@@ -108,6 +108,38 @@ public sealed class Tuner
         }
     }
 
+    /// <summary>Times the experts of every mixture of a model, each on its share of a block of tokens if all had the same.</summary>
+    /// <param name="graph">The model; only its shapes and formats matter.</param>
+    /// <param name="tuned">What is tuned; the registry's ranking says the rest.</param>
+    /// <param name="cancellation">Looked at before each timed call.</param>
+    /// <exception cref="ShiftAddVitException">The model has no mixtures.</exception>
+    public ExpertLatencies MeasureExperts(VitGraph graph, TunedChoices tuned, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        ArgumentNullException.ThrowIfNull(tuned);
+        GraphMixture[] mixtures = [.. graph.Mixtures()];
+        if (mixtures.Length == 0)
+            throw new ShiftAddVitException($"{graph.Provenance.Source}: has no mixtures; experts are those of a model made with --moe");
+        var rows = Math.Max(RowChain.LeastRows, RowChain.Of(graph, threads: 1).StaticRows / mixtures.Max(mixture => mixture.Experts.Length));
+        var headSize = graph.Architecture.HeadSize;
+        var times = new Dictionary<LinearShape, double>();
+        foreach (var mixture in mixtures)
+            for (var layer = 0; layer < mixture.Experts[0].Length; layer++) TimeExperts([.. mixture.Experts.Select(layers => layers[layer])]);
+        return new(Kernels.Processor.Name, TuningOrigin.LibraryVersion, rows, [.. mixtures.Select(mixture => MixtureLatency.Of(
+            mixture.Name, mixture.ExpertNames, [.. mixture.Experts.Select(layers => layers.Sum(layer => times[Shape(layer)]) / rows)]))]);
+
+        LinearShape Shape(Linear expert) => ModelShapes.Of(expert, headSize) with { M = rows };
+
+        void TimeExperts(ImmutableArray<Linear> experts)
+        {
+            ImmutableArray<(LinearShape Shape, Kernel Kernel)> different =
+                [.. experts.Select(expert => (Shape(expert), tuned.Kernel(_registry, ModelShapes.Of(expert, headSize)))).DistinctBy(it => it.Item1)];
+            if (different.All(it => times.ContainsKey(it.Shape))) return;
+            using var timer = _linearTimer(different[0].Shape, [.. different.Select(it => it.Kernel)]);
+            foreach (var (it, time) in different.Zip(Race.Run(timer, different.Length, _duration, cancellation))) times[it.Shape] = time;
+        }
+    }
+
     /// <summary>As above, of every layer of some extents: of each weight format those that are tuned, else those that there may be.</summary>
     public IEnumerable<PickCheck> Check(MatrixShape shape, TunedChoices tuned, double percent, CancellationToken cancellation = default)
     {

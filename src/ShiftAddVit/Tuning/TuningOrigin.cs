@@ -33,7 +33,7 @@ sealed record TuningOrigin(string Cpu, string Version, string Kernels, Immutable
         : null;
 
     /// <summary>Without the commit that follows a plus sign: whether kernels changed their names or schedules is seen in their list.</summary>
-    static string LibraryVersion { get; } =
+    public static string LibraryVersion { get; } =
         typeof(TuningOrigin).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     static string Fingerprint(KernelRegistry registry)

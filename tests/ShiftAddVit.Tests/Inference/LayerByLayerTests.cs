@@ -97,7 +97,7 @@ public class LayerByLayerTests
 
     static double[] Wide(float[] values) => [.. values.Select(value => (double)value)];
 
-    static void AssertClose(string what, double[] expected, float[] actual, int columns)
+    internal static void AssertClose(string what, double[] expected, float[] actual, int columns)
     {
         Assert.Equal(expected.Length, actual.Length);
         for (var start = 0; start < expected.Length; start += columns)

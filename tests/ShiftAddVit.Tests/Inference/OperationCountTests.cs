@@ -1,4 +1,5 @@
 using ShiftAddVit.Inference;
+using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Tests.Inference;
 
@@ -15,6 +16,8 @@ public class OperationCountTests
     [InlineData(Work.Fc2, 10 * 20 * 37 + 20 * 37)]
     [InlineData(Work.Head, 20 * 7)]
     [InlineData(Work.Softmax, 0)]
+    [InlineData(Work.Experts, 0)]
+    [InlineData(Work.Router, 0)]
     public void Only_what_the_heads_read_of_the_last_block_counts(Work work, long expected) =>
         Assert.Equal(expected, OperationCount.MultiplyAdds(TinyModels.Architecture, work));
 
@@ -28,6 +31,18 @@ public class OperationCountTests
     [InlineData(Work.Fc1, 0)]
     public void Multiplications_are_those_of_the_definitions(Work work, long expected) =>
         Assert.Equal(expected, OperationCount.Multiplications(TinyModels.Architecture, work));
+
+    /// <summary>Experts take over what the layers did, of the last block's queries those of all tokens; a router has an output an expert.</summary>
+    [Fact]
+    public void Mixtures_are_counted_as_routers_and_experts()
+    {
+        var mixed = new BlockForm { QkvExperts = 2, Fc1Experts = 3 };
+        var architecture = TinyModels.Architecture with { Forms = BlockForms.Of([mixed, mixed]) };
+        Assert.Equal(2 * 10 * 20 * 60 + 10 * 20 * 37 + 20 * 37, OperationCount.MultiplyAdds(architecture, Work.Experts));
+        Assert.Equal(2 * 10 * 20 * 2 + (10 * 20 + 20) * 3, OperationCount.MultiplyAdds(architecture, Work.Router));
+        Assert.Equal(0, OperationCount.MultiplyAdds(architecture, Work.Qkv));
+        Assert.Equal(10 * 20 * 37 + 20 * 37, OperationCount.MultiplyAdds(architecture, Work.Fc2));
+    }
 
     [Fact]
     public void All_work_together_is_the_sum() => Assert.Equal(

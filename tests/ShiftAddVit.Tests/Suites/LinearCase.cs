@@ -10,6 +10,11 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
     /// <summary>[N], or none.</summary>
     public int[] Offsets { get; init; } = [];
 
+    /// <summary>A permutation of the rows, and a gate for each, or none.</summary>
+    public int[] Targets { get; init; } = [];
+
+    public float[] Gates { get; init; } = [];
+
     int M => Product.M;
 
     int N => Product.N;
@@ -23,6 +28,14 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
         var scale = 1 / MathF.Sqrt(k * 100_000f);
         return new(product, KernelRows.RandomFloats(random, m, scale), KernelRows.RandomFloats(random, n),
             KernelRows.RandomFloats(random, n), KernelRows.RandomFloats(random, m * n));
+    }
+
+    /// <summary>The same layer, its rows sent elsewhere.</summary>
+    public LinearCase Scattered(Random random)
+    {
+        var targets = Enumerable.Range(0, M).ToArray();
+        random.Shuffle(targets);
+        return this with { Targets = targets, Gates = KernelRows.RandomFloats(random, M) };
     }
 
     /// <summary>The first rows and outputs of the same layer.</summary>
@@ -47,6 +60,8 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
         using var columnScales = GuardedMemory.Of<float>(ColumnScales);
         using var bias = GuardedMemory.Of<float>(Bias);
         using var offsets = GuardedMemory.Of<int>(Offsets);
+        using var targets = GuardedMemory.Of<int>(Targets);
+        using var gates = GuardedMemory.Of<float>(Gates);
         using var output = GuardedMemory.Of(Spread<float>(Residual, N, OutputGap));
         using var maxima = GuardedMemory.Of<float>(new float[M * RowOps.MaximumLanes]);
         using var scratch = new GuardedMemory(kernel.ScratchBytes(M, N, K));
@@ -56,6 +71,7 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
             RowScales = (float*)rowScales.Pointer, Weights = weights.Pointer, ColumnScales = (float*)columnScales.Pointer,
             Bias = (float*)bias.Pointer, Output = (float*)output.Pointer, OutputStride = N + OutputGap, Epilogue = epilogue,
             Scratch = scratch.Pointer, Offsets = Offsets.Length == 0 ? null : (int*)offsets.Pointer, Next = weights.Pointer,
+            Targets = Targets.Length == 0 ? default : new() { Rows = (int*)targets.Pointer, Gates = (float*)gates.Pointer },
         };
         kernel.Run(operands, rows);
         var unmeasured = Collect(output.As<float>());

@@ -78,6 +78,29 @@ public class LinearKernelTests
         }, iter: 20);
     }
 
+    /// <summary>Row m, times its gate, goes to row Targets[m], and so do the largest magnitudes of rows.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void Rows_that_are_sent_elsewhere_have_the_bits_of_the_definition(string name)
+    {
+        var kernel = Find(name);
+        var random = new Random(6);
+        foreach (var (m, n, k) in new[] { (1, 1, 4), (7, kernel.Name.Nr + 3, 35), (25, 2 * kernel.Name.Nr, 192), (13, 64, 768) })
+            foreach (var epilogue in Epilogues)
+            {
+                var layer = LinearCase.Random(random, kernel, m, n, k).Scattered(random);
+                var actual = layer.Run(kernel, epilogue, Rows);
+                Assert.True(SameBits(Expected(kernel, layer, epilogue), actual), $"{epilogue} {m}x{k}x{n}");
+                if (epilogue == Epilogue.Store) AssertSent(layer, kernel, actual, n);
+            }
+    }
+
+    static void AssertSent(LinearCase layer, IntegerKernel kernel, float[] actual, int n)
+    {
+        var inPlace = (layer with { Targets = [], Gates = [] }).Run(kernel, Epilogue.Store, Rows);
+        for (var row = 0; row < layer.Targets.Length; row++)
+            Assert.Equal(inPlace.Skip(row * n).Take(n).Select(y => y * layer.Gates[row]), actual.Skip(layer.Targets[row] * n).Take(n));
+    }
+
     [Theory, MemberData(nameof(Names))]
     public void Offsets_are_taken_off_the_sums(string name)
     {

@@ -62,7 +62,7 @@ sealed unsafe class BinaryQkvStage : RowStage
             var asking = _prefixOnly ? Math.Clamp(a.PrefixTokens - token, 0, rows) : rows;
             if (_keys is null) RunWhole(image, token, rows, asking, normed, floats, rest);
             else RunParts(image, token, rows, asking, normed, floats, rest);
-            _tap.Keep(normed, first, rows);
+            _tap.Keep(normed, first, rows, rest);
             KeepBiases(image, token, rows, normed, biases, rest);
         }
     }

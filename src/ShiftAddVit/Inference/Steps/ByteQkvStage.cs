@@ -51,7 +51,7 @@ sealed unsafe class ByteQkvStage : RowStage
             var asking = _prefixOnly ? Math.Clamp(a.PrefixTokens - token, 0, rows) : rows;
             if (_keys is null) RunWhole(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
             else RunParts(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
-            _tap.Keep(normed, first, rows);
+            _tap.Keep(normed, first, rows, keys + KeyBytes(rows) + (_keys is null ? FloatBytes(rows, 3 * Width) : 0));
             TimeBudget.Enter(Work.PackHeads);
             _heads.PackKeys(image, token, rows, keys);
         }

@@ -5,9 +5,10 @@ namespace ShiftAddVit.Inference.Steps;
 /// <summary>x += fc2(gelu(fc1(norm(x)))); the hidden values of a block of tokens stay in the thread's scratch.</summary>
 sealed unsafe class MlpStage : RowStage
 {
-    readonly CompiledBlock _block;
+    readonly CompiledNorm _norm;
+    readonly CompiledLayer _fc1;
+    readonly CompiledLayer _fc2;
     readonly Region _tokens;
-    readonly Epilogue _gelu;
 
     /// <summary>Whether the largest hidden values are kept by who computes them for who quantises them.</summary>
     readonly bool _measures;
@@ -17,24 +18,25 @@ sealed unsafe class MlpStage : RowStage
     readonly string _name;
 
     /// <param name="context">The session.</param>
-    /// <param name="block">The layers.</param>
+    /// <param name="norm">The norm in front.</param>
+    /// <param name="fc1">C to the hidden width.</param>
+    /// <param name="fc2">And back.</param>
     /// <param name="name">What the observer is told of the tokens that come out.</param>
     /// <param name="tokens">x [B*N,C].</param>
-    public MlpStage(StepContext context, CompiledBlock block, string name, Region tokens) : base(context)
+    public MlpStage(StepContext context, CompiledNorm norm, CompiledLayer fc1, CompiledLayer fc2, string name, Region tokens) : base(context)
     {
-        (_block, _name, _tokens) = (block, name, tokens);
-        _measures = block.Fc1.IsInteger && block.Fc2.IsInteger;
-        _gelu = context.Model.Exact ? Epilogue.Gelu : Epilogue.TableGelu;
-        _fc1Tap = Tap.OfTokens(context, block.Fc1);
-        _fc2Tap = Tap.OfTokens(context, block.Fc2);
+        (_norm, _fc1, _fc2, _name, _tokens) = (norm, fc1, fc2, name, tokens);
+        _measures = fc1.IsInteger && fc2.IsInteger;
+        _fc1Tap = Tap.OfTokens(context, fc1);
+        _fc2Tap = Tap.OfTokens(context, fc2);
     }
 
-    public override long ScratchBytes(int rows) => FloatBytes(rows, _block.Fc1.Inputs) + FloatBytes(rows, _block.Fc1.Outputs) + FloatBytes(rows, RowOps.MaximumLanes)
-        + Math.Max(_block.Fc1.ScratchBytes(rows), _block.Fc2.ScratchBytes(rows));
+    public override long ScratchBytes(int rows) => FloatBytes(rows, _fc1.Inputs) + FloatBytes(rows, _fc1.Outputs) + FloatBytes(rows, RowOps.MaximumLanes)
+        + Math.Max(_fc1.ScratchBytes(rows), _fc2.ScratchBytes(rows));
 
     public override void Run(int first, int count, byte* scratch)
     {
-        var (c, width) = (_block.Fc1.Inputs, _block.Fc1.Outputs);
+        var (c, width) = (_fc1.Inputs, _fc1.Outputs);
         var tokens = Context.Arena.Pointer<float>(_tokens) + (long)first * c;
         var normed = (float*)scratch;
         var hidden = (float*)(scratch + FloatBytes(count, c));
@@ -42,17 +44,17 @@ sealed unsafe class MlpStage : RowStage
         var rest = room + FloatBytes(count, RowOps.MaximumLanes);
         var maxima = _measures ? (float*)room : null;
         if (_measures) new Span<float>(maxima, count * RowOps.MaximumLanes).Clear();
-        _block.Fc1.ApplyNormed(tokens, _block.Norm2, count, hidden, width, _gelu, normed, rest, maxima);
-        _fc1Tap.Keep(normed, first, count);
-        _fc2Tap.Keep(hidden, first, count);
-        _block.Fc2.Apply(hidden, count, tokens, c, Epilogue.AddResidual, rest, maxima);
+        _fc1.ApplyNormed(tokens, _norm, count, hidden, width, Context.Model.Gelu, normed, rest, maxima);
+        _fc1Tap.Keep(normed, first, count, rest);
+        _fc2.Apply(hidden, count, tokens, c, Epilogue.AddResidual, rest, maxima);
+        _fc2Tap.Keep(hidden, first, count, rest);
     }
 
     public override void Show(ActivationObserver observer)
     {
         _fc1Tap.Show(observer, Rows);
         _fc2Tap.Show(observer, Rows);
-        var c = _block.Fc1.Inputs;
+        var c = _fc1.Inputs;
         observer(new(ActivationKind.Residual, _name, c, new(Context.Arena.Pointer<float>(_tokens), Rows * c)));
     }
 }

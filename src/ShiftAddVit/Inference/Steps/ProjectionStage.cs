@@ -25,9 +25,9 @@ sealed unsafe class ProjectionStage : RowStage
     public override void Run(int first, int count, byte* scratch)
     {
         var attended = Context.Arena.Pointer<float>(_attended) + (long)first * _projection.Inputs;
-        _tap.Keep(attended, first, count);
         var tokens = Context.Arena.Pointer<float>(_tokens) + (long)first * _projection.Outputs;
         _projection.Apply(attended, count, tokens, _projection.Outputs, Epilogue.AddResidual, scratch);
+        _tap.Keep(attended, first, count, scratch);
     }
 
     public override void Show(ActivationObserver observer) => _tap.Show(observer, Rows);

@@ -39,7 +39,7 @@ sealed unsafe class QkvStage : RowStage
         if (_keysAndValues is null)
         {
             _block.Qkv.ApplyNormed(tokens, _block.Norm1, count, qkv, width, Epilogue.Store, normed, rest);
-            _tap.Keep(normed, first, count);
+            _tap.Keep(normed, first, count, rest);
             return;
         }
         _keysAndValues.ApplyNormed(tokens, _block.Norm1, count, qkv + c, width, Epilogue.Store, normed, rest);

@@ -51,7 +51,8 @@ sealed unsafe class DotProductKernel : IntegerKernel
     }
 
     /// <summary>
-    /// Gelu by its exact formula is left to the row operations, once the rows are complete; so are heads that are not a panel each, and offsets.
+    /// Gelu by its exact formula is left to the row operations, once the rows are complete; so are heads that are not a panel each or go elsewhere, and
+    /// offsets.
     /// </summary>
     public override void Run(in LinearOperands o, RowOps rows)
     {
@@ -67,13 +68,13 @@ sealed unsafe class DotProductKernel : IntegerKernel
             Output = o.Output, OutputStride = o.Epilogue == Epilogue.Codes ? sizeof(ulong) : o.OutputStride * ElementBytes(o.Epilogue),
             OutputStep = o.Epilogue == Epilogue.Codes ? o.OutputStride * sizeof(ulong) : Tile.Nr * ElementBytes(o.Epilogue),
             Next = o.Next, NextEnd = o.Next is null ? null : o.Next + NextBytes,
-            RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias,
+            RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias, Targets = o.Targets.Rows, Gates = o.Targets.Gates,
             Table = readsHeads ? HeadConstants.Pointer : GeluTable.Pointer,
             RowResults = readsHeads ? o.Heads.Scales : o.RowMaxima, RowResultStep = o.Heads.Stride * sizeof(float),
         };
         var measures = o.Epilogue == Epilogue.Codes ? o.Heads.Scales is not null : o.RowMaxima is not null && Measures(o);
         Run(o.M, o.N, o.K, ref arguments, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue, measures);
-        for (var m = 0; o.Epilogue == Epilogue.Gelu && m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
+        for (var m = 0; o.Epilogue == Epilogue.Gelu && m < o.M; m++) rows.Gelu(o.OutputRow(m), o.N, o.OutputRow(m));
         for (var m = 0; o.RowMaxima is not null && !measures && m < o.M; m++) Measure(o, m, rows);
     }
 
@@ -81,7 +82,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
     bool Measures(in LinearOperands o) =>
         Tile.Isa.LargerMagnitude != Code.INVALID && o.N % Tile.Nr == 0 && o.Epilogue is not Epilogue.Gelu;
 
-    bool HeadsArePanels(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr;
+    bool HeadsArePanels(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr && !o.Targets.AreGiven;
 
     static int ElementBytes(Epilogue? epilogue) => epilogue == Epilogue.QuantizeHeads ? sizeof(byte) : sizeof(float);
 
@@ -97,7 +98,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         var (panels, width) = Math.DivRem(n, Tile.Nr);
         var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
         start.End = start.Panel + Packing.ByteLength(n, k);
-        var key = new DotProductKey(Tile.RowsFor(m, k), Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k), measures);
+        var key = new DotProductKey(Tile.RowsFor(m, k), Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k), measures, start.Targets is not null);
         if (panels > 0) RunPanels(panels, m, key, start);
         if (width == 0) return;
         start.Panel += panels * Packing.PanelBytes(k);
@@ -128,15 +129,26 @@ sealed unsafe class DotProductKernel : IntegerKernel
     {
         var arguments = start;
         arguments.Activations += firstRow * start.ActivationStride;
-        arguments.Output = (byte*)start.Output + firstRow * start.OutputStride;
         arguments.RowScales += firstRow;
-        arguments.RowResults += firstRow * key.RowResultBytes / sizeof(float);
+        if (key.Scatters)
+        {
+            arguments.Targets += firstRow;
+            arguments.Gates += firstRow;
+        }
+        else
+        {
+            arguments.Output = (byte*)start.Output + firstRow * start.OutputStride;
+            arguments.RowResults += firstRow * key.RowResultBytes / sizeof(float);
+        }
         (arguments.Tiles, arguments.AllTiles) = (tiles, (nint)tiles * panels);
         (arguments.SumTiles, arguments.EpilogueTiles) = (tiles, tiles);
         arguments.FirstActivations = arguments.Activations;
         arguments.FirstRowScales = arguments.RowScales;
-        arguments.OutputStep -= tiles * key.Rows * arguments.OutputStride;
-        arguments.RowResultStep -= tiles * key.Rows * key.RowResultBytes;
+        arguments.FirstTargets = arguments.Targets;
+        arguments.FirstGates = arguments.Gates;
+        var passed = key.Scatters ? 0 : tiles * key.Rows;
+        arguments.OutputStep -= passed * arguments.OutputStride;
+        arguments.RowResultStep -= passed * key.RowResultBytes;
         arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
         ((delegate* unmanaged<DotProductArguments*, void>)Function(key))(&arguments);
     }

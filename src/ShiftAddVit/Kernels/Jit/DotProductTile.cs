@@ -60,8 +60,10 @@ sealed record DotProductTile(
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
 /// <param name="Pipelined">Whether the epilogue of a tile overlaps with the sums of the next.</param>
 /// <param name="Measures">Whether the largest magnitudes of rows are kept, or the mean magnitudes of codes.</param>
+/// <param name="Scatters">Whether rows have gates and go where <see cref="RowTargets"/> say.</param>
 readonly record struct DotProductKey(
-    int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false)
+    int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false,
+    bool Scatters = false)
 {
     /// <summary>Bytes that are kept of each row besides its outputs: a head's scale or mean magnitude, or a vector of magnitudes.</summary>
     public int RowResultBytes => Epilogue switch
@@ -73,13 +75,13 @@ readonly record struct DotProductKey(
 
     /// <summary>All of it: keys are looked up at every call.</summary>
     long Bits => ((long)Inputs << 32) | ((long)Rows << 24) | ((long)Vectors << 16)
-        | (Epilogue is { } epilogue ? ((long)epilogue + 1) << 8 : 0) | (Measures ? 4L : 0) | (Masked ? 2L : 0) | (Pipelined ? 1L : 0);
+        | (Epilogue is { } epilogue ? ((long)epilogue + 1) << 8 : 0) | (Scatters ? 8L : 0) | (Measures ? 4L : 0) | (Masked ? 2L : 0) | (Pipelined ? 1L : 0);
 
     public bool Equals(DotProductKey other) => Bits == other.Bits;
 
     public override int GetHashCode() => (int)(((ulong)Bits * 0x9E3779B97F4A7C15) >> 32);
 
-    public override string ToString() => $"{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}{(Measures ? "_Measured" : "")}";
+    public override string ToString() => $"{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}{(Measures ? "_Measured" : "")}{(Scatters ? "_Scattered" : "")}";
 }
 
 /// <summary>The arguments of generated code, which it advances from tile to tile and from panel to panel. Strides are in bytes.</summary>
@@ -108,6 +110,8 @@ unsafe struct DotProductArguments
     /// <summary>Where the next panel starts again.</summary>
     public byte* FirstActivations;
     public float* FirstRowScales;
+    public int* FirstTargets;
+    public float* FirstGates;
 
     /// <summary>From below the last row of a panel's outputs to the first row of the next.</summary>
     public nint OutputStep;
@@ -121,6 +125,12 @@ unsafe struct DotProductArguments
 
     /// <summary>sx, the first row of the tile.</summary>
     public float* RowScales;
+
+    /// <summary>
+    /// <see cref="RowTargets"/> from the first row of the tile on, or null; with them the output and what is kept of rows stay those of row 0.
+    /// </summary>
+    public int* Targets;
+    public float* Gates;
 
     /// <summary>sw of the panel.</summary>
     public float* ColumnScales;

@@ -26,7 +26,7 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
     /// <summary>Writes the tile and moves the arguments for it to the next.</summary>
     public void Emit()
     {
-        code.mov(r9, DotProductEmitter.Argument(nameof(DotProductArguments.Output)));
+        if (!key.Scatters) code.mov(r9, DotProductEmitter.Argument(nameof(DotProductArguments.Output)));
         if (IsLinear)
         {
             code.mov(r11, DotProductEmitter.Argument(nameof(DotProductArguments.RowScales)));
@@ -34,15 +34,22 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         }
         for (var i = 0; i < key.Rows; i++)
         {
+            if (key.Scatters) PointAtTarget(i);
             for (var j = 0; j < key.Vectors; j++) Finish(i, j, firstAccumulator + i * key.Vectors + j);
             var y = firstAccumulator + i * key.Vectors;
             if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, y);
             else if (key.Epilogue == Epilogue.Codes) new HeadCodeEmitter(code, vectors).Emit(i, y, key.Measures);
             else if (key.Measures) Measure(i, y);
-            code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
+            if (!key.Scatters) code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
+        }
+        if (IsLinear) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowScales)), key.Rows * sizeof(float));
+        if (key.Scatters)
+        {
+            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Targets)), key.Rows * sizeof(int));
+            code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Gates)), key.Rows * sizeof(float));
+            return;
         }
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), r9);
-        if (IsLinear) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowScales)), key.Rows * sizeof(float));
         if (RowResultBytes > 0) code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)), key.Rows * RowResultBytes);
     }
 
@@ -54,6 +61,11 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         code.jne(below);
         DotProductEmitter.Copy(code, nameof(DotProductArguments.Tiles), nameof(DotProductArguments.EpilogueTiles));
         DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstRowScales), nameof(DotProductArguments.RowScales));
+        if (key.Scatters)
+        {
+            DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstTargets), nameof(DotProductArguments.Targets));
+            DotProductEmitter.Copy(code, nameof(DotProductArguments.FirstGates), nameof(DotProductArguments.Gates));
+        }
         code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStep)));
         code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), rax);
         if (RowResultBytes > 0)
@@ -72,6 +84,7 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         var tail = key.Masked && vector == key.Vectors - 1;
         var output = VectorAssembler.At(r9, vector * Isa.Bytes);
         if (IsLinear) Dequantize(row, vector, accumulators, tail);
+        if (key.Scatters) Multiply(row, accumulators);
         if (key.Epilogue == Epilogue.TableGelu)
         {
             code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Table)));
@@ -91,11 +104,40 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
     /// <summary>Lane by lane, the largest magnitude of a row of outputs and of what was kept of the panels before.</summary>
     void Measure(int row, int y)
     {
-        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)));
-        var kept = VectorAssembler.At(rcx, row * key.RowResultBytes);
+        if (key.Scatters)
+        {
+            LoadTarget(rcx, row);
+            code.imul(rcx, rcx, key.RowResultBytes);
+            code.add(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)));
+        }
+        else code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)));
+        var kept = VectorAssembler.At(rcx, key.Scatters ? 0 : row * key.RowResultBytes);
         vectors.Load(First, kept);
         for (var j = 0; j < key.Vectors; j++) vectors.LargerMagnitude(First, First, y + j);
         vectors.Store(kept, First);
+    }
+
+    /// <summary>r9 to the row of outputs that a row of the tile becomes.</summary>
+    void PointAtTarget(int row)
+    {
+        LoadTarget(r9, row);
+        code.imul(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
+        code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.Output)));
+    }
+
+    /// <summary>The number of that row.</summary>
+    void LoadTarget(AssemblerRegister64 to, int row)
+    {
+        code.mov(to, DotProductEmitter.Argument(nameof(DotProductArguments.Targets)));
+        code.movsxd(to, __dword_ptr[to + row * sizeof(int)]);
+    }
+
+    /// <summary>y *= gate.</summary>
+    void Multiply(int row, int y)
+    {
+        code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Gates)));
+        vectors.Broadcast(First, VectorAssembler.At(rcx, row * sizeof(float)));
+        vectors.Do(Isa.Multiply, y, y, First);
     }
 
     /// <summary>y = (float)acc * (sx * sw) + bias.</summary>

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace ShiftAddVit.Kernels.Portable;
 
 /// <summary>
@@ -111,4 +113,10 @@ unsafe interface IIntegerLanes<T> where T : struct, IIntegerLanes<T>
     static abstract T AddProducts(T accumulator, T weights, T activations);
 
     void Store(int* destination);
+
+    /// <summary>q - 128 of Group x Count activations, beside each other as weights are.</summary>
+    static abstract T LoadCentred(byte* activations);
+
+    /// <summary>The sums of the lanes of each of four vectors.</summary>
+    static abstract Vector128<int> SumEach(T a, T b, T c, T d);
 }

@@ -126,9 +126,7 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
     public static IntegerLanes128 LoadWeights(sbyte* weights) =>
         new(Vector128.WidenLower(Vector64.Load(weights).ToVector128Unsafe()).AsInt32());
 
-    /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
-    public static void Centre(byte* activations, byte* destination) =>
-        (LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector128.Create((ushort)0xFF80)).AsInt16().Store((short*)destination);
+    public static void Centre(byte* activations, byte* destination) => LoadCentred(activations).Store((int*)destination);
 
     public static void CentreOne(byte activation, byte* destination) => *(short*)destination = (short)(activation - 128);
 
@@ -138,6 +136,14 @@ readonly unsafe struct IntegerLanes128(Vector128<int> value) : IIntegerLanes<Int
         new(accumulator._value + PairProducts(weights._value, activations._value));
 
     public void Store(int* destination) => _value.Store(destination);
+
+    /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
+    public static IntegerLanes128 LoadCentred(byte* activations) =>
+        new((LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector128.Create((ushort)0xFF80)).AsInt32());
+
+    public static Vector128<int> SumEach(IntegerLanes128 a, IntegerLanes128 b, IntegerLanes128 c, IntegerLanes128 d) => Ssse3.IsSupported
+        ? Ssse3.HorizontalAdd(Ssse3.HorizontalAdd(a._value, b._value), Ssse3.HorizontalAdd(c._value, d._value))
+        : Vector128.Create(Vector128.Sum(a._value), Vector128.Sum(b._value), Vector128.Sum(c._value), Vector128.Sum(d._value));
 
     static Vector128<int> PairProducts(Vector128<int> x, Vector128<int> y) =>
         Sse2.IsSupported ? Sse2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16()) : ExtendedPairProducts(x, y);

@@ -122,9 +122,7 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
     public static IntegerLanes256 LoadWeights(sbyte* weights) =>
         new(Vector256.WidenLower(Vector128.Load(weights).ToVector256Unsafe()).AsInt32());
 
-    /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
-    public static void Centre(byte* activations, byte* destination) =>
-        (LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector256.Create((ushort)0xFF80)).AsInt16().Store((short*)destination);
+    public static void Centre(byte* activations, byte* destination) => LoadCentred(activations).Store((int*)destination);
 
     public static void CentreOne(byte activation, byte* destination) => *(short*)destination = (short)(activation - 128);
 
@@ -134,6 +132,20 @@ readonly unsafe struct IntegerLanes256(Vector256<int> value) : IIntegerLanes<Int
         new(accumulator._value + PairProducts(weights._value, activations._value));
 
     public void Store(int* destination) => _value.Store(destination);
+
+    /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
+    public static IntegerLanes256 LoadCentred(byte* activations) =>
+        new((LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector256.Create((ushort)0xFF80)).AsInt32());
+
+    /// <summary>Pairs are added within halves of 128 bits.</summary>
+    public static Vector128<int> SumEach(IntegerLanes256 a, IntegerLanes256 b, IntegerLanes256 c, IntegerLanes256 d)
+    {
+        if (!Avx2.IsSupported) return IntegerLanes128.SumEach(a.Halves(), b.Halves(), c.Halves(), d.Halves());
+        var sums = Avx2.HorizontalAdd(Avx2.HorizontalAdd(a._value, b._value), Avx2.HorizontalAdd(c._value, d._value));
+        return sums.GetLower() + sums.GetUpper();
+    }
+
+    IntegerLanes128 Halves() => new(_value.GetLower() + _value.GetUpper());
 
     static Vector256<int> PairProducts(Vector256<int> x, Vector256<int> y) =>
         Avx2.IsSupported ? Avx2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16()) : ExtendedPairProducts(x, y);

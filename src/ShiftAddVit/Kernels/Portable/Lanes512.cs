@@ -159,9 +159,7 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
     public static IntegerLanes512 LoadWeights(sbyte* weights) =>
         new(Vector512.WidenLower(Vector256.Load(weights).ToVector512Unsafe()).AsInt32());
 
-    /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
-    public static void Centre(byte* activations, byte* destination) =>
-        (LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector512.Create((ushort)0xFF80)).AsInt16().Store((short*)destination);
+    public static void Centre(byte* activations, byte* destination) => LoadCentred(activations).Store((int*)destination);
 
     public static void CentreOne(byte activation, byte* destination) => *(short*)destination = (short)(activation - 128);
 
@@ -171,6 +169,15 @@ readonly unsafe struct IntegerLanes512(Vector512<int> value) : IIntegerLanes<Int
         new(accumulator._value + PairProducts(weights._value, activations._value));
 
     public void Store(int* destination) => _value.Store(destination);
+
+    /// <summary>Sign extension makes q of the bytes 0..127 and q - 256 of the others: bits 7..15 inverted, both are q - 128.</summary>
+    public static IntegerLanes512 LoadCentred(byte* activations) =>
+        new((LoadWeights((sbyte*)activations)._value.AsUInt16() ^ Vector512.Create((ushort)0xFF80)).AsInt32());
+
+    public static Vector128<int> SumEach(IntegerLanes512 a, IntegerLanes512 b, IntegerLanes512 c, IntegerLanes512 d) =>
+        IntegerLanes256.SumEach(a.Halves(), b.Halves(), c.Halves(), d.Halves());
+
+    IntegerLanes256 Halves() => new(_value.GetLower() + _value.GetUpper());
 
     static Vector512<int> PairProducts(Vector512<int> x, Vector512<int> y) =>
         Avx512BW.IsSupported ? Avx512BW.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16()) : ExtendedPairProducts(x, y);

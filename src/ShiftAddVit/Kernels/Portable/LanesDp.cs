@@ -21,7 +21,9 @@ readonly unsafe struct IntegerLanesDp(Vector128<int> value) : IIntegerLanes<Inte
     public static IntegerLanesDp LoadWeights(sbyte* weights) => new(Vector128.Load(weights).AsInt32());
 
     /// <summary>With its highest bit inverted, the unsigned byte q is the signed byte q - 128.</summary>
-    public static void Centre(byte* activations, byte* destination) => (Vector128.Load(activations) ^ Vector128.Create((byte)0x80)).Store(destination);
+    public static IntegerLanesDp LoadCentred(byte* activations) => new((Vector128.Load(activations) ^ Vector128.Create((byte)0x80)).AsInt32());
+
+    public static void Centre(byte* activations, byte* destination) => LoadCentred(activations).Store((int*)destination);
 
     public static void CentreOne(byte activation, byte* destination) => *destination = (byte)(activation ^ 0x80);
 
@@ -32,6 +34,9 @@ readonly unsafe struct IntegerLanesDp(Vector128<int> value) : IIntegerLanes<Inte
         : accumulator._value + WidenedProducts(weights._value.AsSByte(), activations._value.AsSByte()));
 
     public void Store(int* destination) => _value.Store(destination);
+
+    public static Vector128<int> SumEach(IntegerLanesDp a, IntegerLanesDp b, IntegerLanesDp c, IntegerLanesDp d) =>
+        Vector128.Create(Vector128.Sum(a._value), Vector128.Sum(b._value), Vector128.Sum(c._value), Vector128.Sum(d._value));
 
     /// <summary>Without the instruction: products of signed bytes fit int16, sums of four of them are formed in int32.</summary>
     static Vector128<int> WidenedProducts(Vector128<sbyte> x, Vector128<sbyte> y)
