@@ -52,4 +52,18 @@ public class OperationCountTests
     [Fact]
     public void A_distilled_model_has_two_tokens_that_ask_and_two_heads() => Assert.Equal(
         2 * 20 * 7, OperationCount.MultiplyAdds(TinyModels.Architecture with { DistillationToken = true }, Work.Head));
+
+    /// <summary>The first block stays softmax; of the second 10 keys and one query select values, or sums of them, by codes of 10 bits.</summary>
+    [Theory]
+    [InlineData(AttentionKind.Taylor, Work.KeyValues, 10 * 10 * 20)]
+    [InlineData(AttentionKind.Taylor, Work.QueryValues, 10 * 20)]
+    [InlineData(AttentionKind.Taylor, Work.Scores, 10 * 10 * 20)]
+    [InlineData(AttentionKind.Taylor, Work.KeyBias, 10 * 20 * 2)]
+    [InlineData(AttentionKind.Quadratic, Work.Scores, 10 * 10 * 20 + 10 * 10 * 2)]
+    [InlineData(AttentionKind.Quadratic, Work.KeyValues, 0)]
+    public void Selected_adds_and_compared_bits_count_as_one(AttentionKind kind, Work work, long expected)
+    {
+        var forms = BlockForms.Of([BlockForm.Plain, new BlockForm { Attention = AttentionForm.Default(kind, 10) }]);
+        Assert.Equal(expected, OperationCount.MultiplyAdds(TinyModels.Architecture with { Forms = forms }, work));
+    }
 }
