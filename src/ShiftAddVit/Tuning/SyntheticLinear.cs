@@ -23,7 +23,7 @@ sealed unsafe class SyntheticLinear : IDisposable
     public SyntheticLinear(LinearShape shape, Kernel kernel, RowOps rows)
     {
         (_shape, Kernel, _rows) = (shape, kernel, rows);
-        _weights = TrialData.Random(kernel.Name, new(1, shape.K, shape.N), Seed).Pack(kernel.Packing);
+        _weights = TrialData.Random(kernel.Name, new(1, shape.K, shape.N), Seed).Pack(kernel);
         // Scales, then biases.
         _columns = RandomFloats(2 * shape.N);
         foreach (ref var value in _columns.AsSpan<float>()) value *= Scale;
