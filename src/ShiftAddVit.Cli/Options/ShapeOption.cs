@@ -12,18 +12,18 @@ static class ShapeOption
     /// <summary><c>--shape M,K,N</c>.</summary>
     public static Option<ImmutableArray<MatrixShape>> OfMatrix() => Create<MatrixShape>(
         "--shape", "M,K,N", "Rows, inputs and outputs of a product; several times for several (default: the paper's MatShift shapes)",
-        extents => extents is [var m, var k, var n] && new MatrixShape(m, k, n) is var shape && KernelComparison.Allows(shape) ? shape : null,
+        extents => extents is [var m, var k, var n] ? new(m, k, n) : null, KernelComparison.Allows,
         $"each at least 1, K up to {PackFormat.MaxInputs}, and no product of two of them above {KernelComparison.MaxElements}");
 
     /// <summary><c>--head-shape H,N,D,I</c>.</summary>
     public static Option<ImmutableArray<HeadShape>> OfHead() => Create<HeadShape>(
         "--head-shape", "H,N,D,I",
-        "Heads, tokens, channels and code bits of binary attention; several times for several (default: the paper's MatAdd shapes and DeiT-Tiny's)",
-        extents => extents is [var h, var n, var d, var i] && new HeadShape(h, n, d, i) is var shape && HeadComparison.Allows(shape) ? shape : null,
+        "Heads, tokens, channels and code bits of binary attention; several times for several (default: the paper's and DeiT-Tiny's)",
+        extents => extents is [var h, var n, var d, var i] ? new(h, n, d, i) : null, HeadComparison.Allows,
         $"each at least 1, I up to {HeadComparison.MaxBits}, and neither H*N*N nor H*N*D above {KernelComparison.MaxElements}");
 
-    static Option<ImmutableArray<T>> Create<T>(string name, string extents, string description, Func<int[], T?> parse, string allowed)
-        where T : struct => new(name)
+    static Option<ImmutableArray<T>> Create<T>(
+        string name, string extents, string description, Func<int[], T?> parse, Predicate<T> allows, string allowed) where T : struct => new(name)
     {
         Description = description,
         HelpName = extents,
@@ -33,7 +33,7 @@ static class ShapeOption
         {
             var shapes = ImmutableArray.CreateBuilder<T>();
             foreach (var token in result.Tokens)
-                if (parse(Extents(token.Value)) is { } shape) shapes.Add(shape);
+                if (parse(Extents(token.Value)) is { } shape && allows(shape)) shapes.Add(shape);
                 else result.AddError($"{name} {token.Value}: {extents} is needed, {allowed}");
             return shapes.ToImmutable();
         },

@@ -30,8 +30,8 @@ static class KernelsVerb
             var (shapes, headShapes) = (parsed.GetRequiredValue(shape), parsed.GetRequiredValue(headShape));
             if (shapes.IsEmpty && headShapes.IsEmpty) (shapes, headShapes) = (KernelComparison.PaperShapes, HeadComparison.PaperShapes);
             var (comparisons, heads) = Compare(console, shapes, headShapes, cancellation);
-            if (parsed.GetValue(json)) console.WriteJson(new([.. comparisons.Select(Describe)], [.. heads.Select(Describe)]), ResultJson.Default.KernelsResult);
-            else Print(console, comparisons, heads);
+            if (!parsed.GetValue(json)) Print(console, comparisons, heads);
+            else console.WriteJson(new([.. comparisons.Select(Describe)], [.. heads.Select(Describe)]), ResultJson.Default.KernelsResult);
             if (parsed.GetValue(assert) is { } percent) RequireFast(console, shapes, percent, cancellation);
             return Judge(comparisons, heads);
         }, cancellation));

@@ -34,11 +34,11 @@ public enum KernelSchedule
     /// <summary>Products, or sums of a few terms, looked up in tables.</summary>
     LookUp,
 
-    /// <summary>Adds under a mask of code bits, no multiplication.</summary>
-    Masked,
-
     /// <summary>A tile's epilogue after its sums, where by default it overlaps with the sums of the next tile.</summary>
     Straight,
+
+    /// <summary>Adds under a mask of code bits, no multiplication.</summary>
+    Masked,
 }
 
 /// <summary>The numbers a kernel reads or accumulates in.</summary>

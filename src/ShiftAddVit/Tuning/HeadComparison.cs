@@ -38,8 +38,8 @@ public readonly record struct HeadShape(int Heads, int Tokens, int HeadSize, int
 }
 
 /// <summary>
-/// Every kernel of a product of attention with one-bit codes beside the chosen multiplications of the same shape, S8 and fp32, in one run, on one
-/// thread. A call is that of all heads, one after the other; times are of one head.
+/// Every kernel of a product of attention with one-bit codes beside the chosen multiplications of the same shape, S8 and fp32, in one run, on
+/// one thread. A call is that of all heads, one after the other; times are of one head.
 /// </summary>
 /// <param name="Shape">The extents.</param>
 /// <param name="Product">Which product.</param>
@@ -51,7 +51,8 @@ public sealed record HeadComparison(HeadShape Shape, HeadProduct Product, Machin
     public const int MaxBits = AddTokensKernel.MaxBits;
 
     /// <summary>The shapes on which the paper's released code compares MatAdd, PVT's stages 1 to 3; then DeiT-Tiny's.</summary>
-    public static ImmutableArray<HeadShape> PaperShapes { get; } = [new(1, 3136, 32, 16), new(2, 784, 32, 16), new(5, 196, 32, 16), new(3, 197, 64, 64)];
+    public static ImmutableArray<HeadShape> PaperShapes { get; } =
+        [new(1, 3136, 32, 16), new(2, 784, 32, 16), new(5, 196, 32, 16), new(3, 197, 64, 64)];
 
     /// <summary>Whether all timed kernels gave the bits of their reference.</summary>
     public bool AllCorrect => Rows.All(row => row.Timing is not { IsCorrect: false });
@@ -75,9 +76,9 @@ public sealed record HeadComparison(HeadShape Shape, HeadProduct Product, Machin
         if (!Allows(shape)) throw new ArgumentOutOfRangeException(nameof(shape), shape, "too small or too large");
         var peak = MachinePeak.Measure();
         var rows = registry.All.Where(info => Computes(info.Name, product) || IsBaseline(info, product)).ToArray();
+        var names = rows.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
         TrialMemory[] memories = [.. Enumerable.Range(0, shape.Heads).Select(_ => new TrialMemory(shape.Of(product)))];
-        HeadsTrial[] trials =
-            [.. rows.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => new HeadsTrial(registry, info.Name, shape.Of(product), memories))];
+        HeadsTrial[] trials = [.. names.Select(name => new HeadsTrial(registry, name, shape.Of(product), memories))];
         try
         {
             var timings = KernelBenchmark.Run(trials, each, cancellation);
@@ -85,7 +86,8 @@ public sealed record HeadComparison(HeadShape Shape, HeadProduct Product, Machin
             var times = trials.Zip(timings).ToDictionary(
                 pair => pair.First.Kernel, pair => KernelComparison.Timing(pair.First.Kernel, shape.Of(product), pair.Second.Over(shape.Heads)));
             var float32 = times[registry.Float.Name].MinMs;
-            return new(shape, product, peak, [.. rows.Select(info => KernelComparison.Row(info, times.GetValueOrDefault(info.Name), peak, float32))]);
+            return new(
+                shape, product, peak, [.. rows.Select(info => KernelComparison.Row(info, times.GetValueOrDefault(info.Name), peak, float32))]);
         }
         finally
         {

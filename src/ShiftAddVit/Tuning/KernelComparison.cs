@@ -18,7 +18,9 @@ public sealed record KernelComparisonRow(KernelInfo Info, KernelTiming? Timing, 
 /// <param name="ShareOfPeak">Its rate as a share of <see cref="MachinePeak"/>; null where that was not measured.</param>
 public sealed record EpilogueComparisonRow(KernelName Kernel, string Epilogue, KernelTiming Timing, double? ShareOfPeak);
 
-/// <summary>Every registered kernel that multiplies by weights on one shape, in one run, on one thread. <see cref="HeadComparison"/> has the others.</summary>
+/// <summary>
+/// Every registered kernel that multiplies by weights on one shape, in one run, on one thread. <see cref="HeadComparison"/> has the others.
+/// </summary>
 /// <param name="Shape">M, K and N.</param>
 /// <param name="Peak">What the machine did at most in this run.</param>
 /// <param name="Stores">
