@@ -64,6 +64,16 @@ public class BadCommandLineTests : CommandTests
         await Refuses(CommandLine.BadCommandLine, [$"--shape {shape}: M,K,N is needed"], "kernels", "--shape", "1,1,1", "--shape", shape);
 
     [Theory]
+    [InlineData("1,2,3")]
+    [InlineData("1,2,3,4,5")]
+    [InlineData("0,1,1,1")]
+    [InlineData("1,1,1,65")]
+    [InlineData("1,8193,1,1")]
+    [InlineData("1,2,3,x")]
+    public async Task Head_shapes_are_checked(string shape) =>
+        await Refuses(CommandLine.BadCommandLine, [$"--head-shape {shape}: H,N,D,I is needed"], "kernels", "--head-shape", shape);
+
+    [Theory]
     [InlineData("-1")]
     [InlineData("five")]
     [InlineData("NaN")]

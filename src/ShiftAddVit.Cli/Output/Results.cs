@@ -96,7 +96,12 @@ sealed record DoctorResult(
 
 sealed record KernelRow(string Name, string Verdict, string Reason);
 
-sealed record KernelsResult(KernelShapeResult[] Shapes);
+sealed record KernelsResult(KernelShapeResult[] Shapes, HeadShapeResult[] Heads);
+
+/// <summary>One product of attention with one-bit codes; m, k and n are those of one head, and so are times and rates.</summary>
+sealed record HeadShapeResult(
+    string Product, int Heads, int Tokens, int HeadSize, int CodeBits, int M, int K, int N, double? PeakMultiplyAdds, double? PeakByteProducts,
+    KernelTimingRow[] Kernels);
 
 /// <summary>Rates are in billions of multiply-adds a second; the rate of stores is that of a kernel that only stores its int32 outputs.</summary>
 sealed record KernelShapeResult(

@@ -44,13 +44,14 @@ static unsafe class CodeBytes
             {
                 var plane = 0UL;
                 for (var i = 0; i < sizeof(ulong); i++) plane |= (codes[i] >> first & 0xFF) << (i * ByteBits);
-                for (var bit = first; bit < int.Min(first + ByteBits, bits); bit++, plane >>= 1) *(ulong*)(rows + bit * stride) = (plane & Ones) | zeros;
+                for (var bit = first; bit < int.Min(first + ByteBits, bits); bit++, plane >>= 1)
+                    *(ulong*)(rows + bit * stride) = (plane & Ones) | zeros;
             }
     }
 
     /// <summary>
-    /// The same of 64 tokens. Pairs of tokens with equal bytes side by side are eight words a lane, so that lanes of eight vectors are transposed as
-    /// matrices of 8 x 8 words; lane l of vector v holds tokens 8 v + 2 l and the next.
+    /// The same of 64 tokens. Pairs of tokens with equal bytes side by side are eight words a lane, so that lanes of eight vectors are
+    /// transposed as matrices of 8 x 8 words; lane l of vector v holds tokens 8 v + 2 l and the next.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     static void ExpandVectors(ulong* codes, int bits, ulong zeros, byte* rows, nint stride)
@@ -89,7 +90,8 @@ static unsafe class CodeBytes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void WriteByte(Vector512<long> pairs, int first, int bits, ulong zeros, byte* rows, nint stride)
     {
-        var order = Vector512.Create((short)0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23, 31);
+        var order = Vector512.Create(
+            (short)0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23, 31);
         var plane = Avx512BW.PermuteVar32x16(pairs.AsInt16(), order).AsUInt64();
         var end = int.Min(first + ByteBits, bits);
         for (var bit = first; bit < end; bit++, plane >>>= 1)

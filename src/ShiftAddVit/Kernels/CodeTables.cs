@@ -4,8 +4,8 @@ using ShiftAddVit.Kernels.Portable;
 namespace ShiftAddVit.Kernels;
 
 /// <summary>
-/// Sums of rows of A by the bits of four code bits: for each group of four rows 16 entries, entry b the sum of those rows whose bit is set in b.
-/// An entry has a width in channels, of which those beyond the last are 0.
+/// Sums of rows of A by four code bits: for each group of four rows 16 entries, entry b the sum of those rows whose bit is set in b. An entry
+/// has a width in channels, of which those beyond the last are 0.
 /// </summary>
 static unsafe class CodeTables
 {

@@ -34,14 +34,14 @@ public enum KernelSchedule
     /// <summary>Products, or sums of a few terms, looked up in tables.</summary>
     LookUp,
 
-    /// <summary>Adds under a mask of code bits, no multiplication.</summary>
-    Masked,
-
     /// <summary>A tile's epilogue after its sums, where by default it overlaps with the sums of the next tile.</summary>
     Straight,
 
     /// <summary>Eight groups of inputs in a round of a tile's loop, where by default there are four.</summary>
     Unroll8,
+
+    /// <summary>Adds under a mask of code bits, no multiplication.</summary>
+    Masked,
 }
 
 /// <summary>The numbers a kernel reads or accumulates in.</summary>

@@ -54,7 +54,10 @@ public sealed class KernelRegistry
         new MatAdd_B1I32I32_1x1_Reference(),
     ];
 
-    /// <summary>K^T V: by every form of byte products there is, and by adds alone.</summary>
+    /// <summary>
+    /// K^T V: by every form of byte products there is, and by adds alone. Measured on Zen 5, 197 tokens, 64 channels and code bits, in percent of
+    /// the time of fp32 MatMul: 29, 56, 77, masked adds 98, then 158, 145 (in the order that others have), portable vectors of 128 bits 350.
+    /// </summary>
     static IEnumerable<Kernel> TokenAdds() =>
     [
         Products(new(VectorIsa.Avx512Vnni, ProductForm.DotProduct, Rows: 8, Vectors: 2, FromZero: true)),
@@ -67,7 +70,7 @@ public sealed class KernelRegistry
         Products<IntegerLanes128>(KernelIsa.Vector128),
     ];
 
-    /// <summary>Q(KV).</summary>
+    /// <summary>Q(KV). The same: generated look-up 41, portable 54 and 85, masked adds 87, portable vectors of 128 bits 160.</summary>
     static IEnumerable<Kernel> CodeAdds() =>
     [
         new LookUpCodesKernel(),

@@ -15,4 +15,8 @@ interface ITrial : IDisposable
 /// <param name="MedianMs">The median call.</param>
 /// <param name="Calls">How many calls were timed.</param>
 /// <param name="IsCorrect">What the trial said afterwards.</param>
-readonly record struct TrialTiming(double MinMs, double MedianMs, int Calls, bool IsCorrect);
+readonly record struct TrialTiming(double MinMs, double MedianMs, int Calls, bool IsCorrect)
+{
+    /// <summary>The same of one of several parts that a call consists of.</summary>
+    public TrialTiming Over(int parts) => this with { MinMs = MinMs / parts, MedianMs = MedianMs / parts };
+}

@@ -19,7 +19,9 @@ public sealed record KernelComparisonRow(KernelInfo Info, KernelTiming? Timing, 
 /// <param name="ShareOfPeak">Its rate as a share of <see cref="MachinePeak"/>; null where that was not measured.</param>
 public sealed record EpilogueComparisonRow(KernelName Kernel, string Epilogue, KernelTiming Timing, double? ShareOfPeak);
 
-/// <summary>Every registered kernel on one shape, in one run, on one thread.</summary>
+/// <summary>
+/// Every registered kernel that multiplies by weights on one shape, in one run, on one thread. <see cref="HeadComparison"/> has the others.
+/// </summary>
 /// <param name="Shape">M, K and N.</param>
 /// <param name="Peak">What the machine did at most in this run.</param>
 /// <param name="Stores">
@@ -63,7 +65,8 @@ public sealed record KernelComparison(
         if (!Allows(shape)) throw new ArgumentOutOfRangeException(nameof(shape), shape, "too small or too large");
         var peak = MachinePeak.Measure();
         using var memory = new TrialMemory(shape);
-        var names = registry.All.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
+        var rows = registry.All.Where(info => info.Name.Op != Operation.MatAdd).ToArray();
+        var names = rows.Where(info => info.Verdict != KernelVerdict.Refused).Select(info => info.Name);
         var linear = Enum.GetValues<WeightFormat>().SelectMany(weights => tuned.Layers(weights, shape));
         Kernel[] picks = [.. linear.Select(layer => tuned.Kernel(registry, layer)).Distinct()];
         var (kernels, layers) = (new List<KernelTrial>(), new List<LinearTrial>());
@@ -77,7 +80,7 @@ public sealed record KernelComparison(
             var float32 = times[picks.OfType<FloatKernel>().Single().Name].MinMs;
             return new(
                 shape, peak, shape.Operations / timings[^1].MinMs / 1e6,
-                [.. registry.All.Select(info => Row(Decide(info, picks), times.GetValueOrDefault(info.Name), peak, float32))],
+                [.. rows.Select(info => Row(Decide(info, picks), times.GetValueOrDefault(info.Name), peak, float32))],
                 [.. layers.Zip(timings.Skip(kernels.Count), (layer, timing) => Row(layer, Timing(layer.Kernel, shape, timing), peak))]);
         }
         finally
@@ -101,10 +104,10 @@ public sealed record KernelComparison(
         where LinearTrial.Allows(shape, epilogue.Epilogue)
         select new LinearTrial(registry, kernel, shape, epilogue.Epilogue, memory);
 
-    static KernelTiming Timing(KernelName kernel, MatrixShape shape, TrialTiming timing) =>
+    internal static KernelTiming Timing(KernelName kernel, MatrixShape shape, TrialTiming timing) =>
         new(kernel, shape, timing.MinMs, timing.MedianMs, timing.Calls, timing.IsCorrect);
 
-    static KernelComparisonRow Row(KernelInfo info, KernelTiming? timing, MachinePeak peak, double float32) =>
+    internal static KernelComparisonRow Row(KernelInfo info, KernelTiming? timing, MachinePeak peak, double float32) =>
         timing is null ? new(info, null, null, null) : new(info, timing, timing.GigaOperationsPerSecond / peak.Of(info.Name), float32 / timing.MinMs);
 
     static EpilogueComparisonRow Row(LinearTrial layer, KernelTiming timing, MachinePeak peak) => new(

@@ -24,16 +24,16 @@ public sealed unsafe class KernelTrial : ITrial
         (_kernel, _reference, _data) = (kernel, reference, data);
         memory ??= _owned = new(data.Shape);
         (_activations, _output) = (memory.Activations(kernel.Name.A, data.ActivationRows), memory.Output);
-        _weights = data.Pack(kernel.Packing);
-        _scratch = new(kernel.ScratchBytes(Shape.K));
+        _weights = data.Pack(kernel);
+        _scratch = new(kernel is AddCodesKernel codes ? codes.ScratchBytes(Shape.K, Shape.N) : kernel.ScratchBytes(Shape.K));
     }
 
     /// <summary>Makes operands; kernels of the same types get the same ones.</summary>
     /// <param name="registry">The registry that knows the kernel.</param>
     /// <param name="kernel">A kernel that the registry does not refuse.</param>
-    /// <param name="shape">M, K and N, each at least 1.</param>
+    /// <param name="shape">M, K and N, each at least 1; of MatAdd the code bits of a token, M or K, at most 64.</param>
     /// <param name="seed">Which random operands.</param>
-    /// <exception cref="ArgumentException">The registry has no such kernel, or it can not run here.</exception>
+    /// <exception cref="ArgumentException">The registry has no such kernel, it can not run here, or it does not take the shape.</exception>
     public static KernelTrial Create(KernelRegistry registry, KernelName kernel, MatrixShape shape, int seed = 1) =>
         Create(registry, kernel, shape, memory: null, seed);
 
@@ -42,8 +42,12 @@ public sealed unsafe class KernelTrial : ITrial
         ArgumentNullException.ThrowIfNull(registry);
         var found = registry.Kernels.FirstOrDefault(it => it.Name == kernel);
         if (found is not { CanRun: true }) throw new ArgumentException($"{kernel} can not run here", nameof(kernel));
+        if (!Takes(kernel, shape)) throw new ArgumentException($"{kernel} takes up to {AddTokensKernel.MaxBits} code bits", nameof(shape));
         return new(found, registry.ReferenceOf(found), TrialData.Random(kernel, shape, seed), memory);
     }
+
+    static bool Takes(KernelName kernel, MatrixShape shape) =>
+        kernel.Op != Operation.MatAdd || (kernel.B == NumberType.S8 ? shape.M : shape.K) <= AddTokensKernel.MaxBits;
 
     /// <summary>What is called.</summary>
     public KernelName Kernel => _kernel.Name;
@@ -59,6 +63,11 @@ public sealed unsafe class KernelTrial : ITrial
             case IntegerKernel kernel: kernel.Run(IntegerOperands); break;
             case DistanceKernel kernel: kernel.Run(IntegerOperands); break;
             case FloatKernel kernel: kernel.Run(FloatOperands); break;
+            case AddTokensKernel kernel: kernel.Run(AddTokensOperands); break;
+            case AddCodesKernel kernel:
+                kernel.Prepare(AddCodesOperands);
+                kernel.Run(AddCodesOperands);
+                break;
             default: ((BitKernel)_kernel).Run(BitOperands); break;
         }
     }
@@ -69,7 +78,7 @@ public sealed unsafe class KernelTrial : ITrial
     /// </summary>
     public bool IsCorrect()
     {
-        var (rows, outputs) = (Sample(Shape.M, SampledRows), Sample(Shape.N, SampledOutputs));
+        var (rows, outputs) = (Sample(Shape.M, _data.AddsTokens ? Shape.M : SampledRows), Sample(Shape.N, SampledOutputs));
         using var expected = new KernelTrial(_reference, _reference, _data.Select(rows, outputs));
         expected.Run();
         var all = _output.AsSpan<int>();
@@ -107,5 +116,17 @@ public sealed unsafe class KernelTrial : ITrial
     {
         M = Shape.M, N = Shape.N, K = Shape.K, Activations = (uint*)_activations.Pointer, ActivationStride = (Shape.K + 31) / 32,
         Weights = (uint*)_weights.Pointer, Output = (int*)_output.Pointer, OutputStride = Shape.N,
+    };
+
+    AddTokensOperands AddTokensOperands => new()
+    {
+        Tokens = Shape.K, Bits = Shape.M, HeadSize = Shape.N, Codes = (ulong*)_activations.Pointer, Values = _weights.Pointer,
+        Output = (int*)_output.Pointer, OutputStride = Shape.N, Scratch = _scratch.Pointer,
+    };
+
+    AddCodesOperands AddCodesOperands => new()
+    {
+        Tokens = Shape.M, Bits = Shape.K, HeadSize = Shape.N, Codes = (ulong*)_activations.Pointer, Sums = (int*)_weights.Pointer,
+        SumStride = Shape.N, Output = (int*)_output.Pointer, OutputStride = Shape.N, Scratch = _scratch.Pointer,
     };
 }

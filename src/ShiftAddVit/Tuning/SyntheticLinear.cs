@@ -25,7 +25,7 @@ sealed unsafe class SyntheticLinear : IDisposable
     public SyntheticLinear(LinearShape shape, Kernel kernel, RowOps rows, AttentionOps attention)
     {
         (_shape, Kernel, _rows, _attention) = (shape, kernel, rows, attention);
-        _weights = TrialData.Random(kernel.Name, new(1, shape.K, shape.N), Seed).Pack(kernel.Packing);
+        _weights = TrialData.Random(kernel.Name, new(1, shape.K, shape.N), Seed).Pack(kernel);
         // Scales, then biases.
         _columns = RandomFloats(2 * shape.N);
         foreach (ref var value in _columns.AsSpan<float>()) value *= Scale;

@@ -7,17 +7,24 @@ namespace ShiftAddVit.Tuning;
 
 /// <summary>
 /// Operands of a matrix kernel before any kernel's order: rows of activations and of weights, as bytes. Activations are U8, F32 or
-/// B1, weights floats for F32, words for B1 and otherwise the integers that their format holds.
+/// B1, weights floats for F32, words for B1, int32 for I32 and otherwise the integers that their format holds.
 /// </summary>
+/// <param name="Activations">What the activations are.</param>
 /// <param name="Weights">What the weights are.</param>
 /// <param name="Shape">M, K and N.</param>
-/// <param name="ActivationRows">[M,K].</param>
+/// <param name="ActivationRows">[M,K]; of MatAdd the codes of tokens, a word of 64 bits each: M tokens, or K where they are added.</param>
 /// <param name="WeightRows">[N,K].</param>
-sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] ActivationRows, byte[] WeightRows)
+sealed record TrialData(NumberType Activations, NumberType Weights, MatrixShape Shape, byte[] ActivationRows, byte[] WeightRows)
 {
+    /// <summary>Of int32 weights: that of a K^T V of so many tokens.</summary>
+    const int MaxSum = 127 * 1000;
+
+    /// <summary>Whether tokens are the inputs and rows their code bits: then every row is in every code.</summary>
+    public bool AddsTokens => (Activations, Weights) is (NumberType.B1, NumberType.S8);
+
     /// <summary>Random operands for kernels that take these types: the same ones for the same types, shape and seed.</summary>
     public static TrialData Random(KernelName kernel, MatrixShape shape, int seed) =>
-        new(kernel.B, shape, RandomRows(kernel.A, shape.M, shape.K, seed), RandomRows(kernel.B, shape.N, shape.K, ~seed));
+        new(kernel.A, kernel.B, shape, RandomActivations(kernel, shape, seed), RandomRows(kernel.B, shape.N, shape.K, ~seed));
 
     /// <summary>Random numbers of a type, K a row.</summary>
     public static byte[] RandomRows(NumberType type, int rows, int k, int seed) => type switch
@@ -25,21 +32,52 @@ sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] Activation
         NumberType.F32 => Floats(new(seed), rows * k),
         NumberType.B1 => Bits(new(seed), rows, k),
         NumberType.U8 => Bytes(new(seed), rows * k),
+        NumberType.I32 => Sums(new(seed), rows * k),
         _ => Integers(new(seed), Codebook.Of(Format(type)), rows * k),
     };
 
-    /// <summary>The operands of some rows and outputs.</summary>
-    public TrialData Select(int[] rows, int[] outputs) =>
-        new(Weights, Shape with { M = rows.Length, N = outputs.Length },
-            Select(ActivationRows, Shape.M, rows), Select(WeightRows, Shape.N, outputs));
+    static byte[] RandomActivations(KernelName kernel, MatrixShape shape, int seed) => (kernel.A, kernel.B) switch
+    {
+        (NumberType.B1, NumberType.S8) => Codes(new(seed), shape.K, shape.M),
+        (NumberType.B1, NumberType.I32) => Codes(new(seed), shape.M, shape.K),
+        _ => RandomRows(kernel.A, shape.M, shape.K, seed),
+    };
+
+    /// <summary>The operands of some rows and outputs; of all rows where <see cref="AddsTokens"/>.</summary>
+    public TrialData Select(int[] rows, int[] outputs) => this with
+    {
+        Shape = Shape with { M = rows.Length, N = outputs.Length },
+        ActivationRows = AddsTokens ? ActivationRows : Select(ActivationRows, Shape.M, rows), WeightRows = Select(WeightRows, Shape.N, outputs),
+    };
 
     /// <summary>The weights in a kernel's order.</summary>
-    public AlignedBuffer Pack(PackFormat packing) => Weights switch
+    public AlignedBuffer Pack(Kernel kernel) => Weights switch
     {
-        NumberType.F32 => packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows)),
-        NumberType.B1 => PackBits(packing),
-        _ => packing.Pack(WeightPlane.Encode(Format(Weights), Shape.N, Shape.K, MemoryMarshal.Cast<byte, sbyte>(WeightRows))),
+        NumberType.F32 => kernel.Packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows)),
+        NumberType.B1 => PackBits(kernel.Packing),
+        NumberType.I32 => Transpose(),
+        _ when AddsTokens => PackBytes(kernel.Packing, ValuePacking.Inputs(Shape.K)),
+        _ => PackBytes(kernel.Packing, Shape.K),
     };
+
+    /// <summary>Inputs from K on are 0.</summary>
+    AlignedBuffer PackBytes(PackFormat packing, int inputs)
+    {
+        var rows = new sbyte[Shape.N * inputs];
+        for (var n = 0; n < Shape.N; n++)
+            MemoryMarshal.Cast<byte, sbyte>(WeightRows.AsSpan(n * Shape.K, Shape.K)).CopyTo(rows.AsSpan(n * inputs));
+        return packing.Pack(WeightPlane.Encode(Format(Weights), Shape.N, inputs, rows));
+    }
+
+    /// <summary>[K,N].</summary>
+    AlignedBuffer Transpose()
+    {
+        var transposed = new AlignedBuffer(WeightRows.Length, clear: false);
+        var from = MemoryMarshal.Cast<byte, int>(WeightRows);
+        var to = transposed.AsSpan<int>();
+        for (var i = 0; i < to.Length; i++) to[i] = from[i % Shape.N * Shape.K + i / Shape.N];
+        return transposed;
+    }
 
     AlignedBuffer PackBits(PackFormat packing)
     {
@@ -79,6 +117,21 @@ sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] Activation
             var magnitude = codebook.Magnitudes[random.Next(codebook.Magnitudes.Length)];
             value = (byte)(random.Next(2) == 0 ? magnitude : -magnitude);
         }
+        return bytes;
+    }
+
+    static byte[] Sums(Random random, int count)
+    {
+        var bytes = new byte[count * sizeof(int)];
+        foreach (ref var value in MemoryMarshal.Cast<byte, int>(bytes.AsSpan())) value = random.Next(-MaxSum, MaxSum + 1);
+        return bytes;
+    }
+
+    /// <summary>Words of 64 bits whose bits beyond those used are 0.</summary>
+    static byte[] Codes(Random random, int count, int bits)
+    {
+        var bytes = Bytes(random, count * sizeof(ulong));
+        foreach (ref var code in MemoryMarshal.Cast<byte, ulong>(bytes.AsSpan())) code &= ulong.MaxValue >> AddTokensKernel.MaxBits - bits;
         return bytes;
     }
 

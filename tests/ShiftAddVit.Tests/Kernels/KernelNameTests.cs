@@ -22,7 +22,8 @@ public class KernelNameTests
                 foreach (var isa in Enum.GetValues<KernelIsa>())
                     foreach (var schedule in Enum.GetValues<KernelSchedule>())
                     {
-                        var name = Example with { Op = op, B = weights, Isa = isa, Schedule = schedule };
+                        var activations = op == Operation.MatAdd ? NumberType.B1 : NumberType.U8;
+                        var name = Example with { Op = op, A = activations, B = weights, Isa = isa, Schedule = schedule };
                         Assert.True(KernelName.TryParse(name.ToString(), out var read));
                         Assert.Equal(name, read);
                     }

@@ -43,6 +43,8 @@ public class KernelRegistryTests
     {
         var registry = new KernelRegistry(cap);
         foreach (var (op, weights) in Jobs) Assert.Equal(Best(cap, op, weights), registry.Choose(op, weights).Name.Isa);
+        Assert.Equal(Best(cap, Operation.MatAdd, WeightFormat.S8), registry.AddTokens.Name.Isa);
+        Assert.Equal(BestLookUp(cap), registry.AddCodes.Name.Isa);
         Assert.Equal(WidestHere(cap), registry.Rows.Widest);
     }
 
@@ -65,6 +67,10 @@ public class KernelRegistryTests
         };
         return preferred.FirstOrDefault(isa => isa <= cap && isa.IsAccelerated, KernelIsa.Reference);
     }
+
+    static KernelIsa BestLookUp(KernelIsa cap) =>
+        new[] { KernelIsa.Avx512, KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128 }
+            .FirstOrDefault(isa => isa <= cap && isa.IsAccelerated, KernelIsa.Reference);
 
     static KernelIsa WidestHere(KernelIsa cap) =>
         new[] { KernelIsa.Vector512, KernelIsa.Vector256, KernelIsa.Vector128 }.FirstOrDefault(isa => isa <= cap && isa.IsAccelerated, KernelIsa.Reference);

@@ -20,6 +20,10 @@ static class KernelRows
 
     public static TheoryData<string> Bits => Names<BitKernel>();
 
+    public static TheoryData<string> AddTokens => Names<AddTokensKernel>();
+
+    public static TheoryData<string> AddCodes => Names<AddCodesKernel>();
+
     /// <summary>What row operations are written for.</summary>
     public static TheoryData<KernelIsa> Widths => [.. Enum.GetValues<KernelIsa>().Where(isa => isa.IsPortable)];
 
@@ -42,9 +46,13 @@ static class KernelRows
     /// Where a machine has byte dot products, but not in the encoding without AVX-512, a kernel of that encoding is replaced by its twin: the
     /// same code but for the encoding of that one instruction.
     /// </summary>
-    static Kernel WithTwin(Kernel kernel) =>
-        kernel is DotProductKernel { Name.Isa: KernelIsa.AvxVnni, CanRun: false } missing && CpuFeatures.Avx512Vnni
-            ? new DotProductKernel(kernel.Name.Op, kernel.Name.B, Twin(missing.Tile)) : kernel;
+    static Kernel WithTwin(Kernel kernel) => kernel switch
+    {
+        DotProductKernel { Name.Isa: KernelIsa.AvxVnni, CanRun: false } missing when CpuFeatures.Avx512Vnni =>
+            new DotProductKernel(kernel.Name.Op, kernel.Name.B, Twin(missing.Tile)),
+        ProductAddsKernel adds => new ProductAddsKernel((IntegerKernel)WithTwin(adds.Product), adds.Zero),
+        _ => kernel,
+    };
 
     /// <summary>The tile of a twin, named after the instructions that it runs on.</summary>
     public static DotProductTile Twin(DotProductTile tile) =>

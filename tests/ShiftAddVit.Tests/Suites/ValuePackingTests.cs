@@ -15,7 +15,8 @@ public unsafe class ValuePackingTests
     /// <summary>The orders of all kernels that attention could run on, and panels that cut vectors.</summary>
     static readonly PackFormat[] Orders =
     [
-        .. KernelRows.Integer.Select(row => KernelRows.Find(row.Data)).Where(kernel => kernel.Name.B == NumberType.S8).Select(kernel => kernel.Packing),
+        .. KernelRows.Integer.Concat(KernelRows.AddTokens).Select(row => KernelRows.Find(row.Data))
+            .Where(kernel => kernel.Name.B == NumberType.S8).Select(kernel => kernel.Packing),
         new(WeightFormat.S8, nr: 6, kGroup: 4, accumulatorStarts: true), new(WeightFormat.S8, nr: 5, kGroup: 2),
     ];
 

@@ -29,11 +29,14 @@ sealed unsafe class LookUpCodesKernel() : AddCodesKernel(
     public override void Prepare(in AddCodesOperands o)
     {
         for (var d = 0; d < o.HeadSize; d += Nr)
-        {
-            var channels = int.Min(Nr, o.HeadSize - d);
-            if (Vector512.IsHardwareAccelerated) CodeTables.Fill<IntegerLanes512>(o.Sums + d, o.SumStride, o.Bits, channels, Width(channels), Tables(o, d));
-            else CodeTables.Fill<IntegerLanes256>(o.Sums + d, o.SumStride, o.Bits, channels, Width(channels), Tables(o, d));
-        }
+            if (Vector512.IsHardwareAccelerated) Fill<IntegerLanes512>(o, d);
+            else Fill<IntegerLanes256>(o, d);
+    }
+
+    static void Fill<T>(in AddCodesOperands o, int d) where T : struct, IIntegerLanes<T>
+    {
+        var channels = int.Min(Nr, o.HeadSize - d);
+        CodeTables.Fill<T>(o.Sums + d, o.SumStride, o.Bits, channels, Width(channels), Tables(o, d));
     }
 
     public override void Run(in AddCodesOperands o)

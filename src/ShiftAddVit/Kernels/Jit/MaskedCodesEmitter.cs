@@ -4,8 +4,8 @@ using static Iced.Intel.AssemblerRegisters;
 namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
-/// Q(KV) by adds under masks: lanes are channels; a row of A is added to the sums of a token under a mask that is all ones where the token's code
-/// bit is set. Rows are codes, the panel is A in rows of four vectors.
+/// Q(KV) by adds under masks: lanes are channels; a row of A is added to the sums of a token under a mask that is all ones where the token's
+/// code bit is set. Rows are codes, the panel is A in rows of four vectors.
 /// zmm8..31 sums, zmm4..7 a row of A, zmm0 the code bit in all lanes; k7 the mask.
 /// </summary>
 /// <param name="key">Length: code bits, up to 64.</param>
@@ -24,7 +24,7 @@ sealed class MaskedCodesEmitter(TileKey key) : TileEmitter(key)
             for (var vector = 0; vector < Key.Vectors; vector++) Code.vpxord(Sum(row, vector), Sum(row, vector), Sum(row, vector));
     }
 
-    /// <summary>The two words of a code, one after the other. The first is a whole number of rounds, so that the second starts at the pointers.</summary>
+    /// <summary>The two words of a code. The first is a whole number of rounds, so that the second starts where the pointers are then.</summary>
     protected override void Accumulate()
     {
         for (var first = 0; first < Key.Length; first += WordBits)

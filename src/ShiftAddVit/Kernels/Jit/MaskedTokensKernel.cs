@@ -23,11 +23,12 @@ sealed unsafe class MaskedTokensKernel() : AddTokensKernel(
 
     public override void Run(in AddTokensOperands o)
     {
+        var valueBytes = (nint)Packing.PanelBytes(ValuePacking.Inputs(o.Tokens));
         for (var d = 0; d < o.HeadSize; d += Nr)
         {
             var channels = int.Min(Nr, o.HeadSize - d);
             for (var row = 0; row < channels; row++)
-                Widen((sbyte*)o.Values + (d + row) * Packing.PanelBytes(ValuePacking.Inputs(o.Tokens)), o.Tokens, (int*)(o.Scratch + row * RowBytes(o.Tokens)));
+                Widen((sbyte*)o.Values + (d + row) * valueBytes, o.Tokens, (int*)(o.Scratch + row * RowBytes(o.Tokens)));
             var arguments = new TileArguments
             {
                 Activations = o.Scratch, ActivationStride = RowBytes(o.Tokens), Panel = (byte*)o.Codes,

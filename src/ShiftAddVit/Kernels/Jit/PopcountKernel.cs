@@ -12,7 +12,7 @@ sealed unsafe class PopcountKernel() : BitKernel(
     const int Nr = Lanes * PopcountTileEmitter.MaxVectors;
     const int Lanes = TileEmitter.VectorBytes / sizeof(int);
 
-    /// <summary>Outputs of short codes that are written before others are begun: they stay in the first cache.</summary>
+    /// <summary>Outputs of short codes that are complete before others are begun: they stay in the first cache, unless rows are long.</summary>
     const int BlockBytes = 32 * 1024;
 
     public override string? Missing => base.Missing ?? (CpuFeatures.Avx512Popcount ? null : "this CPU has no VPOPCNTD");
@@ -26,7 +26,7 @@ sealed unsafe class PopcountKernel() : BitKernel(
     void RunRows(in BitOperands o)
     {
         var panelBytes = (nint)Packing.PanelBytes(o.K);
-        var block = int.Max(BlockBytes / (o.N * sizeof(int)), 1);
+        var block = int.Max(BlockBytes / sizeof(int) / int.Max(o.N, 1), Mr);
         for (var m = 0; m < o.M; m += block)
             for (var n = 0; n < o.N; n += Nr)
             {

@@ -49,7 +49,8 @@ sealed unsafe class PortableLookUpKernel<T>(KernelIsa isa) : AddCodesKernel(
                 {
                     var spill = (int*)o.Scratch;
                     Tile(o.Codes[t], o.Codes[t + height - 1], groups, tables, spill, Nr);
-                    for (var row = 0; row < height; row++) new ReadOnlySpan<int>(spill + row * Nr, width).CopyTo(new(output + row * o.OutputStride, width));
+                    for (var row = 0; row < height; row++)
+                        new ReadOnlySpan<int>(spill + row * Nr, width).CopyTo(new(output + row * o.OutputStride, width));
                 }
             }
         }
@@ -59,10 +60,12 @@ sealed unsafe class PortableLookUpKernel<T>(KernelIsa isa) : AddCodesKernel(
     static void Tile(ulong code0, ulong code1, int groups, int* tables, int* output, nint outputStride)
     {
         T c00 = default, c01 = default, c10 = default, c11 = default;
-        for (; groups > 0; groups--, tables += CodeTables.Entries * 2 * T.Count, code0 >>= CodeTables.GroupBits, code1 >>= CodeTables.GroupBits)
+        for (; groups > 0; groups--, tables += CodeTables.Entries * 2 * T.Count)
         {
-            Add(ref c00, ref c01, tables + (code0 & 15) * (uint)(2 * T.Count));
-            Add(ref c10, ref c11, tables + (code1 & 15) * (uint)(2 * T.Count));
+            Add(ref c00, ref c01, tables + (nint)(code0 & (CodeTables.Entries - 1)) * 2 * T.Count);
+            Add(ref c10, ref c11, tables + (nint)(code1 & (CodeTables.Entries - 1)) * 2 * T.Count);
+            code0 >>= CodeTables.GroupBits;
+            code1 >>= CodeTables.GroupBits;
         }
         c00.Store(output);
         c01.Store(output + T.Count);

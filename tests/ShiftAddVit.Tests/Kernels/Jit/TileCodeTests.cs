@@ -15,8 +15,15 @@ public class TileCodeTests
         TileKind.ShiftP4 or TileKind.ShiftP4P4 => Key(kind, ShiftTileEmitter.MaxRows, 2),
         TileKind.LookUp or TileKind.LookUpAdd => Key(kind, LookUpTileEmitter.MaxRows, LookUpTileEmitter.MaxVectors),
         TileKind.Popcount => Key(kind, PopcountTileEmitter.MaxRows, PopcountTileEmitter.MaxVectors),
+        TileKind.PopcountRows => Key(kind, 1, PopcountTileEmitter.MaxVectors) with { Length = ShortCode },
+        TileKind.MaskedTokens => Key(kind, MaskedTokensEmitter.MaxRows, MaskedTokensEmitter.MaxVectors) with { Masked = false },
+        TileKind.MaskedCodes => Key(kind, MaskedCodesEmitter.MaxRows, MaskedCodesEmitter.MaxVectors) with { Length = ShortCode },
+        TileKind.LookUpCodes => Key(kind, LookUpCodesEmitter.MaxRows, LookUpCodesEmitter.MaxVectors) with { Length = ShortCode },
         _ => Key(kind, DistanceTileEmitter.MaxRows, DistanceTileEmitter.MaxVectors),
     };
+
+    /// <summary>Bits of a code of two words.</summary>
+    const int ShortCode = 57;
 
     static TileKey Key(string kind, int rows, int vectors) => new(Enum.Parse<TileKind>(kind), rows, vectors, Length: 75, Masked: true);
 
@@ -35,6 +42,9 @@ public class TileCodeTests
     [InlineData("ShiftP4P4")]
     [InlineData("LookUp")]
     [InlineData("LookUpAdd")]
+    [InlineData("MaskedTokens")]
+    [InlineData("MaskedCodes")]
+    [InlineData("LookUpCodes")]
     public void What_claims_to_shift_and_add_or_look_up_neither_multiplies_nor_takes_dot_products(string kind) =>
         Assert.DoesNotContain(Decode(Whole(kind)), instruction => IsProduct(instruction.Mnemonic));
 
@@ -64,6 +74,23 @@ public class TileCodeTests
     }
 
     [Fact]
+    public void A_token_is_one_add_for_16_code_bits_and_a_channel()
+    {
+        // 75 tokens are a loop of two and one more; four adds make the places of the outputs.
+        var code = Decode(Whole("MaskedTokens") with { Rows = 1, Vectors = 1 });
+        Assert.Equal(2 + 1 + 4, code.Count(it => it.Mnemonic == Mnemonic.Vpaddd && it.OpMask == Register.K1));
+    }
+
+    [Fact]
+    public void Four_code_bits_are_one_load_for_16_channels()
+    {
+        // 57 code bits are 15 groups, the first of which is loaded and not added.
+        var code = Decode(Whole("LookUpCodes") with { Rows = 1, Vectors = 1 });
+        var loads = code.Where(it => it.Op0Kind == OpKind.Register && it.MemoryIndex == Register.RDI);
+        Assert.Equal([Mnemonic.Vmovdqu32, .. Enumerable.Repeat(Mnemonic.Vpaddd, 14)], loads.Select(it => it.Mnemonic));
+    }
+
+    [Fact]
     public void Looking_up_takes_two_shuffles_for_64_terms() =>
         Assert.Equal(2 * 2 * (2 + 1 + 1), Decode(Whole("LookUp") with { Rows = 1, Vectors = 1 }).Count(instruction => instruction.Mnemonic == Mnemonic.Vpshufb));
 
@@ -86,10 +113,13 @@ public class TileCodeTests
                 if (used.Access is OpAccess.Write or OpAccess.ReadWrite) Assert.DoesNotContain(used.Register.GetFullRegister(), preserved);
     }
 
-    [Theory, MemberData(nameof(Kinds))]
+    /// <summary>Those whose adds have no masks.</summary>
+    public static TheoryData<string> Unmasked => [.. Enum.GetNames<TileKind>().Where(kind => !kind.StartsWith("Masked", StringComparison.Ordinal))];
+
+    [Theory, MemberData(nameof(Unmasked))]
     public void Masks_are_used_only_where_asked_for(string kind)
     {
-        var key = Whole(kind) with { Length = 72 };
+        var key = Whole(kind) is { Length: ShortCode } shortCode ? shortCode : Whole(kind) with { Length = 72 };
         Assert.Contains(Decode(key), instruction => instruction.OpMask != Register.None);
         Assert.DoesNotContain(Decode(key with { Masked = false }), instruction => instruction.OpMask != Register.None);
     }
