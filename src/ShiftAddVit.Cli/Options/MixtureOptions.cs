@@ -92,7 +92,8 @@ sealed class MixtureOptions
             return mixed;
         }
         var calibrated = calibrate(mixed.Graph, share);
-        console.Warn(FormattableString.Invariant(
+        console.Warn(string.Create(
+            CultureInfo.InvariantCulture,
             $"--moe: the routers are not trained: set from sample images to send {100 * share:0.#} % of the tokens to {names[^1]}, the last expert, "
             + $"and {100 - 100 * share:0.#} % to {names[0]}, the first"));
         return new(calibrated.Graph, [.. mixed.Changes, .. calibrated.Changes]);
