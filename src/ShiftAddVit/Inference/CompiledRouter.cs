@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Models;
 using ShiftAddVit.Reparameterization;
@@ -20,7 +21,9 @@ sealed unsafe class CompiledRouter : IDisposable
     readonly AlignedBuffer _weights, _scales, _bias;
     readonly int _inputs;
 
-    /// <summary>Whether an expert reads bytes, or floats.</summary>
+    /// <summary>Whether each expert reads bytes; the others read floats.</summary>
+    readonly ImmutableArray<bool> _readsBytes;
+
     readonly bool _bytes, _floats;
 
     /// <param name="mixture">The mixture's name.</param>
@@ -35,7 +38,8 @@ sealed unsafe class CompiledRouter : IDisposable
         for (var e = 0; e < router.Outputs; e++) weight.Plane.DecodeRow(e, _weights.AsSpan<sbyte>().Slice(e * _inputs, _inputs));
         _scales = AlignedBuffer.Copy(weight.Scales.Values);
         _bias = router.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)router.Outputs * sizeof(float));
-        foreach (var layer in firstLayers) (_bytes, _floats) = (_bytes || layer.IsInteger, _floats || !layer.IsInteger);
+        _readsBytes = [.. firstLayers.Select(layer => layer.IsInteger)];
+        (_bytes, _floats) = (_readsBytes.Contains(true), _readsBytes.Contains(false));
     }
 
     public Routing Routing { get; }
@@ -77,14 +81,19 @@ sealed unsafe class CompiledRouter : IDisposable
         _bias.Dispose();
     }
 
+    /// <summary>Of each row only what its expert reads.</summary>
     void Gather(in LayerRows rows, in RoutedRows routed)
     {
-        for (var i = 0; i < rows.Count; i++)
+        for (var e = 0; e < _readsBytes.Length; e++)
         {
-            nint row = routed.Order[i];
-            routed.Scales[i] = rows.Scales[row];
-            if (_bytes) Copy(rows.Quantised + row * _inputs, routed.Quantised + (nint)i * _inputs, _inputs);
-            if (_floats) Copy((byte*)(rows.Values + row * _inputs), (byte*)(routed.Values + (nint)i * _inputs), _inputs * sizeof(float));
+            var own = routed.Of(e);
+            for (var i = 0; i < own.Count; i++)
+            {
+                nint row = own.Targets.Rows[i];
+                own.Scales[i] = rows.Scales[row];
+                if (_readsBytes[e]) Copy(rows.Quantised + row * _inputs, own.Quantised + (nint)i * _inputs, _inputs);
+                else Copy((byte*)(rows.Values + row * _inputs), (byte*)(own.Values + (nint)i * _inputs), _inputs * sizeof(float));
+            }
         }
     }
 
