@@ -12,6 +12,12 @@
 // What shiftadd kernels says of the paper's shapes and of DeiT's, untuned.
 //   dotnet run eng/Measure.cs -- matmul MACHINE
 // Our fp32 MatMul beside ONNX Runtime's.
+//   dotnet run eng/Measure.cs -- attention CHECKPOINT VALIDATION_DIR CALIBRATION_DIR MACHINE
+// What each form of binary attention keeps of the accuracy, fitted to images and not, on some and on all blocks.
+//   dotnet run eng/Measure.cs -- linear CHECKPOINT CALIBRATION_DIR ONNX_DIR MACHINE
+// What linear attention costs beside ONNX Runtime and as images grow; ONNX_DIR also holds deit_tiny_1024.onnx (eng/make-onnx --size 1024).
+//   dotnet run eng/Measure.cs -- mixtures CHECKPOINT CALIBRATION_DIR MACHINE
+// Time of mixtures with 60 % of the tokens on shifts, and the shares that measured latencies ask for.
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.CompilerServices;
@@ -21,7 +27,8 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 const string onnx = "against-onnxruntime", scaling = "scaling", startup = "startup", kernels = "kernels", matmul = "matmul";
-string[] names = [onnx, scaling, startup, kernels, matmul];
+const string attention = "attention", linearAttention = "linear", mixtures = "mixtures";
+string[] names = [onnx, scaling, startup, kernels, matmul, attention, linearAttention, mixtures];
 var load = Load();
 var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(Here())!, ".."));
 var work = Directory.CreateTempSubdirectory("shiftadd-measure-").FullName;
@@ -57,6 +64,20 @@ switch (args)
         Write(
             machine, matmul, new() { ["onnxruntime"] = PackageVersion("Microsoft.ML.OnnxRuntime") },
             comparison["results"]!.AsArray().Select(row => row!.DeepClone().AsObject()));
+        break;
+    case [attention, var checkpoint, var validation, var calibration, var machine]:
+        Publish("bin", compiledAhead);
+        Write(machine, attention, Named(checkpoint), Attention(checkpoint, validation, calibration));
+        break;
+    case [linearAttention, var checkpoint, var calibration, var folder, var machine]:
+        Publish("bin", compiledAhead);
+        Write(
+            machine, linearAttention, new() { ["onnxruntime"] = PackageVersion("Microsoft.ML.OnnxRuntime") },
+            LinearAttention(checkpoint, calibration, folder));
+        break;
+    case [mixtures, var checkpoint, var calibration, var machine]:
+        Publish("bin", compiledAhead);
+        Write(machine, mixtures, Named(checkpoint), Mixtures(checkpoint, calibration));
         break;
     case [var checkpoint, var validation, var calibration, var machine] when !names.Contains(checkpoint):
         Publish("bin", compiledAhead);
@@ -183,6 +204,90 @@ static void Faster(SortedDictionary<(int, int), JsonObject> rows, int side, Json
 
 void Reparameterize(string checkpoint, string model, params string[] options) =>
     Run(shiftadd, ["reparameterize", checkpoint, "-o", model, "--linear", "shift2", "--arch", "deit_tiny_patch16_224", .. options]);
+
+// Each form on its best three and six blocks and on all; linear forms leave the first at most. Blocks were chosen on 48 training images that nothing was
+// fitted to: those that alone change the logits least when converted.
+IEnumerable<JsonObject> Attention(string checkpoint, string validation, string calibration)
+{
+    int[] all = [.. Enumerable.Range(0, 12)], quadratic = [5, 6, 4, 7, 11, 3], linear = [5, 4, 11, 3, 2, 6], hashed = [4, 5, 6, 3, 1, 0];
+    (string Form, string Codes, int[] Order)[] forms =
+    [
+        ("quadratic", "sign", quadratic), ("quadratic", "quant", quadratic), ("taylor", "sign", linear), ("taylor", "quant", linear),
+        ("angular", "quant", hashed), ("angular", "ksh", hashed), ("ecoformer", "ksh", hashed),
+    ];
+    foreach (var (form, codes, order) in forms)
+        foreach (var blocks in (int[][])[order[..3], order, all[1..], all])
+            foreach (var fits in (bool[])[true, false])
+            {
+                var model = Path.Combine(work, "attention.savit");
+                var names = blocks.SelectMany(block => (string[])["--only", $"blocks.{block}.attn"]);
+                string[] fit = fits ? ["--calibrate", calibration] : [];
+                var packed = Json(shiftadd, [
+                    "reparameterize", checkpoint, "-o", model, "--attention", form, "--codes", codes, "--linear", "shift2", "--json",
+                    .. names, .. (string[])["--only", "qkv", "--only", "proj", "--only", "fc1", "--only", "fc2"], .. fit]);
+                var eval = Json(shiftadd, "eval", model, "--data", validation, "--resize", "none", "--json");
+                var row = new JsonObject
+                {
+                    ["form"] = form, ["codes"] = codes, ["blocks"] = new JsonArray([.. blocks.Order().Select(block => JsonValue.Create(block))]),
+                    ["fitted"] = fits, ["sha256"] = packed["sha256"]!.GetValue<string>(), ["seconds"] = Math.Round(packed["seconds"]!.GetValue<double>(), 1),
+                    ["top1"] = Math.Round(eval["top1"]!.GetValue<double>(), 2), ["top5"] = Math.Round(eval["top5"]!.GetValue<double>(), 2),
+                    ["images"] = eval["images"]!.GetValue<int>(),
+                };
+                Console.Error.WriteLine(row.ToJsonString());
+                yield return row;
+            }
+}
+
+// Taylor attention and two shifts. Beside ONNX Runtime at 224 px (the first block softmax) and at 1024 px (none); then alone, as images grow.
+IEnumerable<JsonObject> LinearAttention(string checkpoint, string calibration, string folder)
+{
+    string[] all = ["--only", "attn", "--only", "qkv", "--only", "proj", "--only", "fc1", "--only", "fc2"];
+    yield return Beside("deit_tiny.onnx", ["--calibrate", calibration], "8");
+    yield return Beside("deit_tiny_1024.onnx", [.. all, "--crop", "1024"], "30");
+    foreach (var (form, options) in ((string, string[])[])[("first block softmax", []), ("all blocks linear", all)])
+        foreach (var side in (int[])[224, 320, 448, 640, 1024, 1536])
+        {
+            var model = Taylor([.. options, "--crop", $"{side}"]);
+            var bench = Json(shiftadd, "bench", model, "--threads", "1", "--seconds", "4", "--budget", "--json");
+            yield return new()
+            {
+                ["form"] = form, ["side"] = side, ["tokens"] = side / 16 * (side / 16) + 1,
+                ["min_ms"] = Math.Round(bench["results"]![0]!["min_ms"]!.GetValue<double>(), 3), ["budget"] = bench["budget"]!.DeepClone(),
+            };
+        }
+
+    string Taylor(string[] options)
+    {
+        var model = Path.Combine(work, "taylor.savit");
+        Json(shiftadd, [
+            "reparameterize", checkpoint, "-o", model, "--arch", "deit_tiny_patch16_224", "--attention", "taylor", "--linear", "shift2", "--json", .. options]);
+        return model;
+    }
+
+    JsonObject Beside(string file, string[] options, string seconds) => new()
+    {
+        ["against"] = file,
+        ["results"] = Json(shiftadd, "bench", Taylor(options), "--seconds", seconds, "--json", "--against", Path.Combine(folder, file))["results"]!.DeepClone(),
+    };
+}
+
+// Mixtures in all layers of the blocks, routers set so that six tokens of ten take the last expert.
+IEnumerable<JsonObject> Mixtures(string checkpoint, string calibration)
+{
+    foreach (var experts in (string[])["dense,shift", "int8,shift2"])
+    {
+        var (model, latencies) = (Path.Combine(work, "mixtures.savit"), Path.Combine(work, "latencies.json"));
+        Json(shiftadd, "reparameterize", checkpoint, "-o", model, "--moe", "qkv,proj,fc1,fc2", "--experts", experts, "--moe-share", "0.6",
+            "--calibrate", calibration, "--calibrate-count", "64", "--json");
+        var bench = Json(shiftadd, "bench", model, "--threads", "1", "--seconds", "6", "--budget", "--json");
+        Json(shiftadd, "tune", model, "--threads", "1", "--experts", latencies, "--json");
+        yield return new()
+        {
+            ["experts"] = experts, ["results"] = bench["results"]!.DeepClone(), ["budget"] = bench["budget"]!.DeepClone(),
+            ["latencies"] = JsonNode.Parse(File.ReadAllText(latencies)),
+        };
+    }
+}
 
 // The command in the forms that it is published in, on all processors and on one: after one run of each, ten in turns, the median counts.
 IEnumerable<JsonObject> Startup(string checkpoint, string image)

@@ -95,8 +95,8 @@ public class BadModelTests : CommandTests
     public Task A_packed_model_of_a_newer_version()
     {
         var bytes = File.ReadAllBytes(Packed());
-        bytes[8] = 2;
-        return RefusedByAll(Write("newer.savit", bytes), "version 2", "version 1");
+        bytes[8] = 3;
+        return RefusedByAll(Write("newer.savit", bytes), "version 3", "versions 1 and 2");
     }
 
     [Fact]

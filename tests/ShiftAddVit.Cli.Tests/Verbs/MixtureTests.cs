@@ -58,7 +58,7 @@ public class MixtureTests : CommandTests
     [InlineData("--moe-share needs --calibrate DIR", "--moe", "qkv", "--moe-share", "0.5")]
     [InlineData("--moe-share 1: a number between 0 and 1 is needed", "--moe", "qkv", "--moe-share", "1", "--calibrate", "d")]
     [InlineData("--moe-share much: a number between 0 and 1 is needed", "--moe", "qkv", "--moe-share", "much", "--calibrate", "d")]
-    [InlineData("--calibrate and --calibrate-count are for --method gptq and --moe-share", "--moe", "qkv", "--calibrate", "d")]
+    [InlineData("--calibrate and --calibrate-count are for --method gptq, binary attention and --moe-share", "--moe", "qkv", "--calibrate", "d")]
     public async Task Recipes_that_make_no_sense_are_refused_before_any_work(string named, params string[] options) =>
         await Refuses(CommandLine.BadCommandLine, [named], ["reparameterize", "absent.safetensors", "-o", Folder["out.savit"], .. options]);
 

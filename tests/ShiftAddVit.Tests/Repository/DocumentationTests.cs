@@ -48,6 +48,15 @@ public class DocumentationTests
     }
 
     [Fact]
+    public void What_attention_and_mixtures_keep_and_cost_is_what_was_measured()
+    {
+        AssertSection("docs/accuracy.md", "attention", AttentionTables.Accuracy());
+        AssertSection("docs/performance.md", "linear", AttentionTables.Beside());
+        AssertSection("docs/performance.md", "growth", AttentionTables.Growth());
+        AssertSection("docs/performance.md", "mixtures", AttentionTables.Mixtures());
+    }
+
+    [Fact]
     public void The_knobs_are_documented() => AssertSection("docs/knobs.md", "knobs", KnobTable());
 
     [Fact]
