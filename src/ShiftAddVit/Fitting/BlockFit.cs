@@ -60,9 +60,9 @@ sealed class BlockFit
     public (Attention Attention, double Error) Run()
     {
         SubtractMeans();
-        if (_form.Codes == CodeRule.Ksh) _hash = HashFit.Run(_products, _a, _form.CodeBits, Few(HashFit.Images).Select(image => Qkv(image, _weights, _bias)));
-        else ForEachHead(MapCodes);
-        if (_form.Kind is AttentionKind.Quadratic or AttentionKind.Taylor) ForEachHead(FitLogits);
+        if (_form.Codes == CodeRule.Ksh) _hash = HashFit.Run(_products, _a, _form.CodeBits, Few(HashFit.Images).Select(Qkv));
+        else MapCodes();
+        if (_form.Kind is AttentionKind.Quadratic or AttentionKind.Taylor) FitLogits();
         if (_form.Convolution || _form.Kind == AttentionKind.Taylor) FitNeighbours();
         var images = Enumerable.Range(0, _tokens.Images).Select(image => (Output(image), TeacherOutput(image)));
         var (fitted, error) = ProjectionFit.Run(_products, _projection, _a.Heads, images, _rowWeights);
@@ -86,16 +86,19 @@ sealed class BlockFit
         }
     }
 
-    void MapCodes(int head)
+    void MapCodes()
     {
-        var rows = Few(FewImages).Select(image => Qkv(image, _weights, _bias)).ToArray();
-        var maps = CodeMaps.Fit(_products, Rows(0), Rows(1), HeadSize, _form.IsSigned);
-        Map(0, maps.Queries);
-        Map(1, maps.Keys);
+        var rows = Few(FewImages).Select(Qkv).ToArray();
+        for (var head = 0; head < _a.Heads; head++)
+        {
+            var maps = CodeMaps.Fit(_products, Rows(head, 0), Rows(head, 1), HeadSize, _form.IsSigned);
+            Map(head, 0, maps.Queries);
+            Map(head, 1, maps.Keys);
+        }
 
-        float[] Rows(int part) => [.. rows.SelectMany(qkv => Part(qkv, part, head))];
+        float[] Rows(int head, int part) => [.. rows.SelectMany(qkv => Part(qkv, part, head))];
 
-        void Map(int part, float[] map)
+        void Map(int head, int part, float[] map)
         {
             var first = part * Width + head * HeadSize;
             var weights = _weights.AsSpan(first * Width, HeadSize * Width);
@@ -105,37 +108,46 @@ sealed class BlockFit
         }
     }
 
-    void FitLogits(int head)
+    void FitLogits()
     {
-        var fit = new LogitFit(Width, hasCodes: _form.Kind == AttentionKind.Quadratic, _form.KeyBias);
+        var hasCodes = _form.Kind == AttentionKind.Quadratic;
+        LogitFit[] fits = [.. Enumerable.Range(0, _a.Heads).Select(_ => new LogitFit(Width, hasCodes, _form.KeyBias))];
         for (var step = 0; step < 2; step++)
         {
             for (var image = 0; image < _tokens.Images; image++)
             {
-                var x = _tokens.Inputs(image);
-                var z = _form.Kind == AttentionKind.Quadratic ? Student(image, head).ScaledProducts(_products) : new float[_a.Tokens * _a.Tokens];
-                fit.Add(_products, x, z, TeacherHead.Of(_products, Teacher(image), Width, head, HeadSize), _rowWeights);
+                var (x, teacher, student) = (_tokens.Inputs(image), Teacher(image), Qkv(image));
+                for (var head = 0; head < _a.Heads; head++)
+                {
+                    var z = hasCodes ? Student(student, head).ScaledProducts(_products) : new float[_a.Tokens * _a.Tokens];
+                    fits[head].Add(_products, x, z, TeacherHead.Of(_products, teacher, Width, head, HeadSize), _rowWeights);
+                }
             }
-            fit.Step(KeyBiasRidge);
+            foreach (var fit in fits) fit.Step(KeyBiasRidge);
         }
-        _temperature[head] = fit.Temperature;
-        for (var c = 0; c < Width; c++) _keyBias[head * Width + c] = (float)fit.KeyBias[c];
+        for (var head = 0; head < _a.Heads; head++)
+        {
+            _temperature[head] = fits[head].Temperature;
+            for (var c = 0; c < Width; c++) _keyBias[head * Width + c] = (float)fits[head].KeyBias[c];
+        }
     }
 
     void FitNeighbours()
     {
         _neighbours = new(_a, _form);
         foreach (var image in Few(FewImages))
-            _neighbours.Add(Bases(image), FloatProducts.Columns(Qkv(image, _weights, _bias), 3 * Width, 2 * Width, Width), _tokens.Outputs(image), _rowWeights);
+        {
+            var qkv = Qkv(image);
+            _neighbours.Add(Bases(image, qkv), Values(qkv), _tokens.Outputs(image), _rowWeights);
+        }
         _neighbours.Solve();
     }
 
     /// <summary>What gain, skip and convolution are applied to: of each head the part that attends, and what is added whatever they are.</summary>
-    HeadOutput[] Bases(int image) => [.. Enumerable.Range(0, _a.Heads).Select(head => Attend(image, head))];
+    HeadOutput[] Bases(int image, float[] qkv) => [.. Enumerable.Range(0, _a.Heads).Select(head => Attend(image, Student(qkv, head), head))];
 
-    HeadOutput Attend(int image, int head)
+    HeadOutput Attend(int image, StudentHead student, int head)
     {
-        var student = Student(image, head);
         if (_form.Kind == AttentionKind.Taylor)
         {
             var (mean, deviation) = student.Taylor(_products, Beta(image, head));
@@ -153,8 +165,9 @@ sealed class BlockFit
     /// <summary>y [N,C].</summary>
     float[] Output(int image)
     {
-        var bases = Bases(image);
-        if (_neighbours is not null) return _neighbours.Apply(bases, FloatProducts.Columns(Qkv(image, _weights, _bias), 3 * Width, 2 * Width, Width));
+        var qkv = Qkv(image);
+        var bases = Bases(image, qkv);
+        if (_neighbours is not null) return _neighbours.Apply(bases, Values(qkv));
         var output = new float[_a.Tokens * Width];
         for (var i = 0; i < output.Length; i++)
         {
@@ -172,9 +185,8 @@ sealed class BlockFit
         return target;
     }
 
-    StudentHead Student(int image, int head)
+    StudentHead Student(float[] qkv, int head)
     {
-        var qkv = Qkv(image, _weights, _bias);
         var (q, k, ones) = (Part(qkv, 0, head), Part(qkv, 1, head), Enumerable.Repeat(1f, _a.Tokens).ToArray());
         return new(
             _hash?.Code(_products, head, q, _form.IsSigned) ?? StudentHead.Code(q, _form.IsSigned),
@@ -187,6 +199,12 @@ sealed class BlockFit
     float[] Beta(int image, int head) => _products.ByRows(_tokens.Inputs(image), _keyBias.AsSpan(head * Width, Width), Width);
 
     float[] Part(float[] qkv, int part, int head) => FloatProducts.Columns(qkv, 3 * Width, part * Width + head * HeadSize, HeadSize);
+
+    /// <summary>v [N,C].</summary>
+    float[] Values(float[] qkv) => FloatProducts.Columns(qkv, 3 * Width, 2 * Width, Width);
+
+    /// <summary>The student's queries, keys and values, [N,3C].</summary>
+    float[] Qkv(int image) => Qkv(image, _weights, _bias);
 
     float[] Teacher(int image) => Qkv(image, _qkv.Weight.ToFloat32().Values, _qkv.Bias is { } bias ? bias.Values : new float[3 * Width]);
 
@@ -202,11 +220,6 @@ sealed class BlockFit
     {
         var count = int.Min(most, _tokens.Images);
         return Enumerable.Range(0, count).Select(i => i * _tokens.Images / count);
-    }
-
-    void ForEachHead(Action<int> fit)
-    {
-        for (var head = 0; head < _a.Heads; head++) fit(head);
     }
 
     AttentionParameters Parameters() => new()

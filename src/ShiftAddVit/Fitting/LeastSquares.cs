@@ -33,7 +33,9 @@ sealed class LeastSquares(int features, int targets)
     {
         for (var i = 0; i < features; i++)
         {
-            for (var j = 0; j < features; j++) _moment[i * features + j] += weight * feature[i] * feature[j];
+            var row = _moment.AsSpan(i * features, features);
+            var scaled = weight * feature[i];
+            for (var j = 0; j < features; j++) row[j] += scaled * feature[j];
             for (var t = 0; t < targets; t++) _cross[i * targets + t] += weight * feature[i] * target[t];
         }
     }
