@@ -10,8 +10,8 @@ namespace ShiftAddVit.Kernels;
 /// <param name="N">Outputs.</param>
 public readonly record struct LinearShape(WeightFormat Weights, int M, int K, int N)
 {
-    /// <summary>What is computed: MatShift for P4 and P4P4, MatMul otherwise.</summary>
-    public Operation Operation => Weights is WeightFormat.P4 or WeightFormat.P4P4 ? Operation.MatShift : Operation.MatMul;
+    /// <summary>What is computed: MatShift for P4, P4P4 and P5, MatMul otherwise.</summary>
+    public Operation Operation => Weights is WeightFormat.P4 or WeightFormat.P4P4 or WeightFormat.P5 ? Operation.MatShift : Operation.MatMul;
 
     /// <summary>Format and extents, e.g. <c>P4P4 24x192x576</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Weights} {M}x{K}x{N}");

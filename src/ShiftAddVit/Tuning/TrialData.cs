@@ -7,7 +7,7 @@ namespace ShiftAddVit.Tuning;
 
 /// <summary>
 /// Operands of a matrix kernel before any kernel's order: rows of activations and of weights, as bytes. Activations are U8, F32 or
-/// B1, weights floats for F32, words for B1 and otherwise the integers that their format holds.
+/// B1, weights floats for F32, words for B1 and otherwise int16, the integers that their format holds.
 /// </summary>
 /// <param name="Weights">What the weights are.</param>
 /// <param name="Shape">M, K and N.</param>
@@ -45,7 +45,7 @@ sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] Activation
     {
         NumberType.F32 => packing.Pack(Shape.N, Shape.K, MemoryMarshal.Cast<byte, float>(WeightRows)),
         NumberType.B1 => PackBits(packing),
-        _ => packing.Pack(WeightPlane.Encode(Format(Weights), Shape.N, Shape.K, MemoryMarshal.Cast<byte, sbyte>(WeightRows))),
+        _ => packing.Pack(WeightPlane.Encode(Format(Weights), Shape.N, Shape.K, MemoryMarshal.Cast<byte, short>(WeightRows))),
     };
 
     AlignedBuffer PackBits(PackFormat packing)
@@ -80,11 +80,11 @@ sealed record TrialData(NumberType Weights, MatrixShape Shape, byte[] Activation
 
     static byte[] Integers(Random random, Codebook codebook, int count)
     {
-        var bytes = new byte[count];
-        foreach (ref var value in bytes.AsSpan())
+        var bytes = new byte[count * sizeof(short)];
+        foreach (ref var value in MemoryMarshal.Cast<byte, short>(bytes.AsSpan()))
         {
             var magnitude = codebook.Magnitudes[random.Next(codebook.Magnitudes.Length)];
-            value = (byte)(random.Next(2) == 0 ? magnitude : -magnitude);
+            value = (short)(random.Next(2) == 0 ? magnitude : -magnitude);
         }
         return bytes;
     }

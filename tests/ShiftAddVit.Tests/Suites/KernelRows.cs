@@ -42,9 +42,13 @@ static class KernelRows
     /// Where a machine has byte dot products, but not in the encoding without AVX-512, a kernel of that encoding is replaced by its twin: the
     /// same code but for the encoding of that one instruction.
     /// </summary>
-    static Kernel WithTwin(Kernel kernel) =>
-        kernel is DotProductKernel { Name.Isa: KernelIsa.AvxVnni, CanRun: false } missing && CpuFeatures.Avx512Vnni
-            ? new DotProductKernel(kernel.Name.Op, kernel.Name.B, Twin(missing.Tile)) : kernel;
+    static Kernel WithTwin(Kernel kernel) => kernel switch
+    {
+        { Name.Isa: not KernelIsa.AvxVnni } or { CanRun: true } => kernel,
+        DotProductKernel missing when CpuFeatures.Avx512Vnni => new DotProductKernel(kernel.Name.Op, kernel.Name.B, Twin(missing.Tile)),
+        SplitKernel split => new SplitKernel((IntegerKernel)WithTwin(split.Bytes)),
+        _ => kernel,
+    };
 
     /// <summary>The tile of a twin.</summary>
     public static DotProductTile Twin(DotProductTile tile) =>
@@ -60,11 +64,11 @@ static class KernelRows
     public static WeightFormat FormatOf(Kernel kernel) => Enum.Parse<WeightFormat>(kernel.Name.B.ToString());
 
     /// <summary>Random values that the format can hold, its extremes and zero among them.</summary>
-    public static sbyte[] RandomWeights(Random random, WeightFormat format, int count)
+    public static short[] RandomWeights(Random random, WeightFormat format, int count)
     {
         var magnitudes = Codebook.Of(format).Magnitudes;
-        var values = new sbyte[count];
-        foreach (ref var value in values.AsSpan()) value = (sbyte)(magnitudes[random.Next(magnitudes.Length)] * (random.Next(2) * 2 - 1));
+        var values = new short[count];
+        foreach (ref var value in values.AsSpan()) value = (short)(magnitudes[random.Next(magnitudes.Length)] * (random.Next(2) * 2 - 1));
         return values;
     }
 

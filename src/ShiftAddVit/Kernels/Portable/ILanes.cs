@@ -15,6 +15,9 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>Loads int32 and rounds each to the nearest float.</summary>
     static abstract T LoadInt32(int* source);
 
+    /// <summary>Loads int64 of magnitude below 2^53, which doubles hold, and rounds each to the nearest float.</summary>
+    static abstract T LoadInt64(long* source);
+
     void Store(float* destination);
 
     /// <summary>Stores whole numbers 0..255 as bytes.</summary>

@@ -17,6 +17,9 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
 
     public static FloatLanes128 LoadInt32(int* source) => new(Vector128.ConvertToSingle(Vector128.Load(source)));
 
+    public static FloatLanes128 LoadInt64(long* source) => new(Vector128.Narrow(
+        Vector128.ConvertToDouble(Vector128.Load(source)), Vector128.ConvertToDouble(Vector128.Load(source + Vector128<long>.Count))));
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)

@@ -17,6 +17,9 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
 
     public static FloatLanes512 LoadInt32(int* source) => new(Vector512.ConvertToSingle(Vector512.Load(source)));
 
+    public static FloatLanes512 LoadInt64(long* source) => new(Vector512.Narrow(
+        Vector512.ConvertToDouble(Vector512.Load(source)), Vector512.ConvertToDouble(Vector512.Load(source + Vector512<long>.Count))));
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)
