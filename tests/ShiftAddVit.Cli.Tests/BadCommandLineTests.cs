@@ -99,8 +99,8 @@ public class BadCommandLineTests : CommandTests
         await Refuses(CommandLine.BadCommandLine, [$"{option} {value}: "], "tune", "absent.savit", option, value);
 
     [Theory]
-    [InlineData("--linear", "shift3", "dense, int8, shift, shift2 are allowed")]
-    [InlineData("--linear", "SHIFT", "dense, int8, shift, shift2 are allowed")]
+    [InlineData("--linear", "shift3", "dense, int8, shift, shift2, deepshift are allowed")]
+    [InlineData("--linear", "SHIFT", "dense, int8, shift, shift2, deepshift are allowed")]
     [InlineData("--method", "best", "nearest, gptq are allowed")]
     [InlineData("--calibrate-count", "0", "above 0")]
     public async Task Values_of_reparameterize_are_checked(string option, string value, string allowed) =>

@@ -25,6 +25,7 @@ sealed class ReparameterizeVerb
     static readonly Dictionary<string, WeightFormat> Formats = new()
     {
         ["dense"] = WeightFormat.F32, ["int8"] = WeightFormat.S8, ["shift"] = WeightFormat.P4, ["shift2"] = WeightFormat.P4P4,
+        ["deepshift"] = WeightFormat.P5,
     };
 
     readonly CommandConsole _console;
@@ -35,7 +36,8 @@ sealed class ReparameterizeVerb
     readonly Option<string> _output =
         new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
     readonly Option<string> _linear = CommonOptions.Choice(
-        "--linear", "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), or two shifts and an add (8 bits)", "shift2",
+        "--linear", "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), two shifts and an add (8 bits), or one shift as the paper has it (5 bits)",
+        "shift2",
         [.. Formats.Keys]);
     readonly Option<string> _method = CommonOptions.Choice(
         "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
@@ -117,7 +119,7 @@ sealed class ReparameterizeVerb
         var mixed = _mixtures.Apply(
             parsed, attention.Graph, _attention.Selection(parsed), (mixtures, share) => Route(parsed, mixtures, share, images, cancellation), _console);
         var linear = Quantize(parsed, mixed.Graph, images, cancellation);
-        var shifts = Formats[parsed.GetRequiredValue(_linear)] is WeightFormat.P4 or WeightFormat.P4P4 || _mixtures.Shifts(parsed);
+        var shifts = Formats[parsed.GetRequiredValue(_linear)] is WeightFormat.P4 or WeightFormat.P4P4 or WeightFormat.P5 || _mixtures.Shifts(parsed);
         var rest = shifts ? HalfPrecisionPass.Apply(linear.Graph) : new(linear.Graph, []);
         var packed = PackedModel.Pack(rest.Graph);
         _console.WriteFile(() => packed.Save(output), cancellation);

@@ -35,7 +35,7 @@ sealed unsafe class CompiledRouter : IDisposable
         var weight = router.Weight as QuantizedWeight ?? NearestQuantizer.ByMagnitude(router.Weight.ToFloat32());
         (Routing, _ops, _inputs) = (new(mixture, router.Outputs), registry.Router, router.Inputs);
         _weights = new((long)router.Outputs * router.Inputs);
-        for (var e = 0; e < router.Outputs; e++) weight.Plane.DecodeRow(e, _weights.AsSpan<sbyte>().Slice(e * _inputs, _inputs));
+        for (var e = 0; e < router.Outputs; e++) weight.Plane.DecodeRow(e, part: 0, _weights.AsSpan<sbyte>().Slice(e * _inputs, _inputs));
         _scales = AlignedBuffer.Copy(weight.Scales.Values);
         _bias = router.Bias is { } bias ? AlignedBuffer.Copy(bias.Values) : new((long)router.Outputs * sizeof(float));
         _readsBytes = [.. firstLayers.Select(layer => layer.IsInteger)];

@@ -29,15 +29,15 @@ abstract class Kernel(KernelName name, string schedule, PackFormat? packing)
 }
 
 /// <summary>
-/// acc[m,n] = SUM_k w[n,k] * (q[m,k] - 128), exactly, in int32. Writes M x N elements and no others; reads neither beyond K in a row of
-/// activations nor beyond the packed weights.
+/// acc[m,n] = SUM_k w[n,k] * (q[m,k] - 128), exactly, in int32, or int64 where the name says so. Writes M x N elements and no others; reads
+/// neither beyond K in a row of activations nor beyond the packed weights.
 /// </summary>
 abstract class IntegerKernel(KernelName name, string schedule, PackFormat packing) : Kernel(name, schedule, packing)
 {
     public abstract void Run(in IntegerOperands operands);
 
     /// <summary>Bytes of scratch memory, aligned to 64, for the layer form of <see cref="Run(in LinearOperands, RowOps)"/>.</summary>
-    public virtual long ScratchBytes(int m, int n, int k) => AlignedBuffer.Align(ScratchBytes(k)) + AlignedBuffer.Align((long)m * n * sizeof(int));
+    public virtual long ScratchBytes(int m, int n, int k) => AlignedBuffer.Align(ScratchBytes(k)) + AlignedBuffer.Align((long)m * n * Name.AccumulatorBytes);
 
     /// <summary>
     /// A whole linear layer: out = epilogue(((float)(acc[m,n] - offset[n]) * (sx[m] * sw[n]) + bias[n]) * gate[m]), each operation rounded on its own. Here
@@ -47,7 +47,7 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
     /// <param name="rows">The row operations that the epilogue is made of.</param>
     public virtual unsafe void Run(in LinearOperands o, RowOps rows)
     {
-        var accumulators = (int*)(o.Scratch + AlignedBuffer.Align(ScratchBytes(o.K)));
+        var accumulators = o.Scratch + AlignedBuffer.Align(ScratchBytes(o.K));
         Run(new IntegerOperands
         {
             M = o.M, N = o.N, K = o.K, Activations = o.Activations, ActivationStride = o.ActivationStride, Weights = o.Weights,
@@ -55,12 +55,12 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
         });
         for (var m = 0; m < o.M; m++)
         {
-            var acc = accumulators + (long)m * o.N;
-            for (var n = 0; o.Offsets is not null && n < o.N; n++) acc[n] -= o.Offsets[n];
+            var acc = accumulators + (long)m * o.N * Name.AccumulatorBytes;
             var output = o.OutputRow(m);
             var inPlace = o.Epilogue is Epilogue.AddResidual or Epilogue.QuantizeHeads or Epilogue.Codes;
             var y = inPlace ? (float*)acc : output;
-            rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
+            if (Name.Acc == NumberType.I64) Dequantize(o, m, (long*)acc, y, rows);
+            else Dequantize(o, m, (int*)acc, y, rows);
             if (o.Targets.AreGiven) rows.Scale(y, o.Targets.Gates[m], o.N);
             if (o.Epilogue == Epilogue.Gelu) rows.Gelu(y, o.N, output);
             else if (o.Epilogue == Epilogue.TableGelu) rows.TableGelu(y, o.N, output);
@@ -69,6 +69,19 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
             else if (o.Epilogue == Epilogue.Codes) EncodeHeads(o, m, y, rows);
             if (o.RowMaxima is not null) Measure(o, m, rows);
         }
+    }
+
+    static unsafe void Dequantize(in LinearOperands o, int m, int* acc, float* y, RowOps rows)
+    {
+        for (var n = 0; o.Offsets is not null && n < o.N; n++) acc[n] -= o.Offsets[n];
+        rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
+    }
+
+    /// <summary>The floats may take the place of the sums, which are longer.</summary>
+    static unsafe void Dequantize(in LinearOperands o, int m, long* acc, float* y, RowOps rows)
+    {
+        for (var n = 0; o.Offsets is not null && n < o.N; n++) acc[n] -= o.Offsets[n];
+        rows.Dequantize(acc, o.RowScales[m], o.ColumnScales, o.Bias, o.N, y);
     }
 
     /// <summary>Keeps the largest magnitude of a complete row of outputs.</summary>
@@ -139,8 +152,8 @@ unsafe struct IntegerOperands
     /// <summary>w [N,K] in the kernel's order.</summary>
     public required byte* Weights;
 
-    /// <summary>acc [M,N].</summary>
-    public required int* Output;
+    /// <summary>acc [M,N], of the type of the kernel's accumulators.</summary>
+    public required void* Output;
     public required nint OutputStride;
 
     /// <summary><see cref="Kernel.ScratchBytes"/> bytes.</summary>

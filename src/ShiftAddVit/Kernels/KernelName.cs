@@ -67,6 +67,12 @@ public enum NumberType
 
     /// <summary>One-bit codes for +1 and -1.</summary>
     B1,
+
+    /// <summary>Shift weights of DeepShift's range.</summary>
+    P5,
+
+    /// <summary>64-bit integers.</summary>
+    I64,
 }
 
 /// <summary>
@@ -85,6 +91,9 @@ public enum NumberType
 public readonly record struct KernelName(
     Operation Op, NumberType A, NumberType B, NumberType Acc, int Mr, int Nr, KernelIsa Isa, KernelSchedule Schedule = KernelSchedule.Default)
 {
+    /// <summary>Bytes of an accumulator, which is what a kernel writes for each output.</summary>
+    internal int AccumulatorBytes => Acc == NumberType.I64 ? sizeof(long) : sizeof(int);
+
     /// <summary>The name by the grammar.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture, $"{Op}_{A}{B}{Acc}_{Mr}x{Nr}_{Isa}{(Schedule == KernelSchedule.Default ? "" : $"_{Schedule}")}");

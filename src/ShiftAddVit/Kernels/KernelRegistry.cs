@@ -45,6 +45,7 @@ public sealed class KernelRegistry
         .. CodeAdds(),
         new MatShift_U8P4I32_1x1_Reference(),
         new MatShift_U8P4P4I32_1x1_Reference(),
+        new MatShift_U8P5I64_1x1_Reference(),
         new MatMul_U8S8I32_1x1_Reference(),
         new MatMul_F32F32F32_1x1_Reference(),
         new FakeShift_F32P4F32_1x1_Reference(),
@@ -92,7 +93,9 @@ public sealed class KernelRegistry
         if (tile.Products != ProductForm.SignedPairs) yield return new DotProductKernel(Operation.MatShift, NumberType.P4, tile, schedule);
         if (tile.Products == ProductForm.UnsignedPairs) yield break;
         yield return new DotProductKernel(Operation.MatShift, NumberType.P4P4, tile, schedule);
-        yield return new DotProductKernel(Operation.MatMul, NumberType.S8, tile, schedule);
+        var bytes = new DotProductKernel(Operation.MatMul, NumberType.S8, tile, schedule);
+        yield return bytes;
+        yield return new SplitKernel(bytes);
     }
 
     static IEnumerable<Kernel> Portable<TInteger, TFloat>(KernelIsa isa)
@@ -104,6 +107,7 @@ public sealed class KernelRegistry
         new PortableIntegerKernel<T>(Operation.MatShift, NumberType.P4, isa),
         new PortableIntegerKernel<T>(Operation.MatShift, NumberType.P4P4, isa),
         new PortableIntegerKernel<T>(Operation.MatMul, NumberType.S8, isa),
+        new SplitKernel(new PortableIntegerKernel<T>(Operation.MatMul, NumberType.S8, isa)),
     ];
 
     static readonly Lazy<KernelRegistry> LazyDefault = new(() => new(ParseIsa(Knobs.MaxIsa), [.. Knobs.ForcedKernels]));
@@ -181,7 +185,7 @@ public sealed class KernelRegistry
             ? kernel
             : throw new ArgumentException($"{op} does not take {weights} weights", nameof(weights));
 
-    /// <summary>The kernel for quantised weights: MatShift for P4 and P4P4, MatMul for S8.</summary>
+    /// <summary>The kernel for quantised weights: MatShift for P4, P4P4 and P5, MatMul for S8.</summary>
     internal IntegerKernel Integer(WeightFormat weights) =>
         (IntegerKernel)ChooseKernel(weights == WeightFormat.S8 ? Operation.MatMul : Operation.MatShift, weights);
 

@@ -32,8 +32,8 @@ public enum LinearOutput
 public readonly record struct LinearShape(
     WeightFormat Weights, int M, int K, int N, LinearOutput Output = LinearOutput.Stored, int HeadSize = 0)
 {
-    /// <summary>What is computed: MatShift for P4 and P4P4, MatMul otherwise.</summary>
-    public Operation Operation => Weights is WeightFormat.P4 or WeightFormat.P4P4 ? Operation.MatShift : Operation.MatMul;
+    /// <summary>What is computed: MatShift for P4, P4P4 and P5, MatMul otherwise.</summary>
+    public Operation Operation => Weights is WeightFormat.P4 or WeightFormat.P4P4 or WeightFormat.P5 ? Operation.MatShift : Operation.MatMul;
 
     /// <summary>Format, extents and what becomes of the outputs unless they are just stored, e.g. <c>P4P4 24x192x768 gelu</c>.</summary>
     public override string ToString()

@@ -78,6 +78,23 @@ unsafe struct Dequantize : ILaneOperator
     }
 }
 
+unsafe struct DequantizeInt64 : ILaneOperator
+{
+    public required long* Acc;
+    public required float Scale;
+    public required float* Scales;
+    public required float* Bias;
+    public required float* Y;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly T At<T>(nint index) where T : struct, IFloatLanes<T>
+    {
+        var y = T.LoadInt64(Acc + index) * (T.Create(Scale) * T.Load(Scales + index)) + T.Load(Bias + index);
+        y.Store(Y + index);
+        return y;
+    }
+}
+
 unsafe struct Add : ILaneOperator
 {
     public required float* X;

@@ -58,6 +58,14 @@ sealed unsafe class RowOps(KernelIsa widest)
         Traversal.ForEach(ref op, length, Widest);
     }
 
+    /// <summary>The same from int64 of magnitude below 2^53. y may begin where acc does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Dequantize(long* acc, float sx, float* sw, float* bias, int length, float* y)
+    {
+        var op = new DequantizeInt64 { Acc = acc, Scale = sx, Scales = sw, Bias = bias, Y = y };
+        Traversal.ForEach(ref op, length, Widest);
+    }
+
     /// <summary>y[n] += x[n]: a bias, or a residual.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(float* x, int length, float* y)

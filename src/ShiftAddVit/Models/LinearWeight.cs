@@ -43,9 +43,19 @@ public sealed record DenseWeight(Tensor Values) : LinearWeight
 
 /// <summary>Integer weights with one scale a row: weight[n,k] = scale[n] * integer[n,k].</summary>
 /// <param name="Plane">The integers [N,K] in their compact codes.</param>
-/// <param name="Scales">[N], positive.</param>
+/// <param name="Scales">[N], positive; where the scale is part of the format (P5), that for each row.</param>
 public sealed record QuantizedWeight(WeightPlane Plane, Tensor Scales) : LinearWeight
 {
+    /// <summary>Integers of a format that has a scale of its own.</summary>
+    /// <exception cref="ArgumentException">Rows of the format have scales.</exception>
+    public QuantizedWeight(WeightPlane plane) : this(plane, FormatScales(plane))
+    {
+    }
+
+    /// <summary>[N], positive.</summary>
+    /// <exception cref="ArgumentException">The format has another scale of its own.</exception>
+    public Tensor Scales { get; } = Fitting(Plane, Scales);
+
     /// <inheritdoc/>
     public override int Outputs => Plane.Rows;
 
@@ -55,14 +65,17 @@ public sealed record QuantizedWeight(WeightPlane Plane, Tensor Scales) : LinearW
     /// <inheritdoc/>
     public override WeightFormat Format => Plane.Format;
 
+    /// <summary>Bytes that the codes, and the scales that the format does not say, take in a file.</summary>
+    public long ByteLength => Plane.Codes.Length + (Codebook.Of(Format).Scale is null ? (long)sizeof(float) * Outputs : 0);
+
     /// <inheritdoc/>
-    public override double BitsPerWeight => 8.0 * (Plane.Codes.Length + sizeof(float) * Outputs) / ((double)Outputs * Inputs);
+    public override double BitsPerWeight => 8.0 * ByteLength / ((double)Outputs * Inputs);
 
     /// <inheritdoc/>
     public override Tensor ToFloat32()
     {
         var values = new float[Outputs * Inputs];
-        var integers = new sbyte[Inputs];
+        var integers = new short[Inputs];
         for (var n = 0; n < Outputs; n++)
         {
             Plane.DecodeRow(n, integers);
@@ -71,4 +84,12 @@ public sealed record QuantizedWeight(WeightPlane Plane, Tensor Scales) : LinearW
         }
         return new(new(Outputs, Inputs), values);
     }
+
+    static Tensor FormatScales(WeightPlane plane) => Codebook.Of(plane.Format).Scale is { } scale
+        ? new(new(plane.Rows), [.. Enumerable.Repeat(scale, plane.Rows)])
+        : throw new ArgumentException($"rows of {plane.Format} have scales", nameof(plane));
+
+    static Tensor Fitting(WeightPlane plane, Tensor scales) => Codebook.Of(plane.Format).Scale is { } scale && scales.Values.ContainsAnyExcept(scale)
+        ? throw new ArgumentException($"rows of {plane.Format} have the scale {scale}", nameof(scales))
+        : scales;
 }

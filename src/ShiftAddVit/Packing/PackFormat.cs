@@ -23,7 +23,7 @@ public sealed record PackFormat
     const int WordBits = 32;
 
     /// <summary>Describes an order.</summary>
-    /// <param name="element">What one element is: S8 a signed byte, P4 and P4P4 the canonical codes, F32 a float.</param>
+    /// <param name="element">What one element is: S8 a signed byte, P4 (two a byte), P4P4 and P5 the canonical codes, F32 a float.</param>
     /// <param name="nr">Outputs in a panel.</param>
     /// <param name="kGroup">Consecutive inputs of one output that lie together.</param>
     /// <param name="accumulatorStarts">
@@ -62,12 +62,25 @@ public sealed record PackFormat
     /// <summary>Whether a panel begins with the values that its accumulators start at.</summary>
     public bool AccumulatorStarts { get; }
 
+    /// <summary>
+    /// How many S8 make up a weight: 2 for P5, 255 times a high one plus a low one. The outputs of a panel come once with the high ones, then once with
+    /// the low ones.
+    /// </summary>
+    public int Parts { get; private init; } = 1;
+
+    /// <summary>This order of S8 for weights of two parts.</summary>
+    /// <exception cref="InvalidOperationException">Elements are not S8.</exception>
+    public PackFormat InTwoParts() =>
+        Element == WeightFormat.S8 ? this with { Parts = 2 } : throw new InvalidOperationException($"{Element} is not the part of a weight");
+
     internal int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
 
     int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, null => 1, _ => 8 };
 
-    /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
-    public long PanelBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
+    /// <summary>Bytes of one panel, all parts of it: the distance from output n to output n + Nr.</summary>
+    public long PanelBytes(int k) => Parts * PartBytes(k);
+
+    long PartBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
 
     /// <summary>Bytes of all packed weights [N,K].</summary>
     public long ByteLength(int n, int k) => (n + Nr - 1) / Nr * PanelBytes(k);
@@ -82,11 +95,12 @@ public sealed record PackFormat
         var packed = new AlignedBuffer(ByteLength(plane.Rows, plane.Columns));
         var row = new sbyte[plane.Columns];
         for (var n = 0; n < plane.Rows; n++)
-        {
-            if (Element == WeightFormat.S8) plane.DecodeRow(n, row);
-            else CopyCodes(plane, n, row);
-            PackRow(row, n, packed.AsSpan<byte>());
-        }
+            for (var part = 0; part < Parts; part++)
+            {
+                if (Element == WeightFormat.S8) plane.DecodeRow(n, part, row);
+                else plane.UnpackRow(n, MemoryMarshal.AsBytes(row.AsSpan()));
+                PackRow(row, n, part, packed.AsSpan<byte>());
+            }
         return packed;
     }
 
@@ -158,22 +172,16 @@ public sealed record PackFormat
 
     void Require(WeightPlane plane)
     {
-        if (Element is WeightFormat.F32 or null || (Element != WeightFormat.S8 && Element != plane.Format))
-            throw new ArgumentException($"a plane of {plane.Format} can not be packed as {Element}", nameof(plane));
+        var fits = Element == WeightFormat.S8 ? Parts == CodeTable.Of(plane.Format).Bytes.Length : Element == plane.Format;
+        if (!fits) throw new ArgumentException($"a plane of {plane.Format} can not be packed as {Element}, {Parts} a weight", nameof(plane));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(plane.Columns, MaxInputs, nameof(plane));
     }
 
-    void CopyCodes(WeightPlane plane, int n, Span<sbyte> codes)
+    /// <summary>Places a part of the elements of output <paramref name="n"/>; the nibbles of P4 are filled from the low one.</summary>
+    void PackRow(ReadOnlySpan<sbyte> row, int n, int part, Span<byte> packed)
     {
-        var row = plane.Row(n);
-        for (var k = 0; k < codes.Length; k++) codes[k] = (sbyte)(Element == WeightFormat.P4 ? WeightPlane.Nibble(row, k) : row[k]);
-    }
-
-    /// <summary>Places the elements of output <paramref name="n"/>; the nibbles of P4 are filled from the low one.</summary>
-    void PackRow(ReadOnlySpan<sbyte> row, int n, Span<byte> packed)
-    {
-        var panelBytes = (int)PanelBytes(row.Length);
-        var panel = packed.Slice(n / Nr * panelBytes, panelBytes);
+        var partBytes = (int)PartBytes(row.Length);
+        var panel = packed.Slice((n / Nr * Parts + part) * partBytes, partBytes);
         var elements = panel[StartBytes..];
         if (BitsPerElement == 8) PackBytes(MemoryMarshal.AsBytes(row), elements[(n % Nr * KGroup)..]);
         else PackNibbles(row, n % Nr * KGroup, elements);

@@ -40,8 +40,13 @@ static class SavitFormat
         PlaneEncoding.S8 => WeightFormat.S8,
         PlaneEncoding.P4 => WeightFormat.P4,
         PlaneEncoding.P4P4 => WeightFormat.P4P4,
+        PlaneEncoding.P5 => WeightFormat.P5,
         _ => WeightFormat.F32,
     };
+
+    /// <summary>Whether a plane is followed by one of row scales.</summary>
+    public static bool HasScales(PlaneEncoding encoding) =>
+        encoding is not (PlaneEncoding.F32 or PlaneEncoding.F16) && Codebook.Of(Format(encoding)).Scale is null;
 
     /// <summary>The planes of a model and their bytes, each made when it is asked for.</summary>
     public static List<(Plane Plane, Func<byte[]> Bytes)> Planes(VitGraph graph)
@@ -53,7 +58,7 @@ static class SavitFormat
             {
                 var encoding = Enum.Parse<PlaneEncoding>(quantised.Format.ToString());
                 planes.Add((new(linear.Name + ".weight", encoding), () => quantised.Plane.Codes.ToArray()));
-                planes.Add((new(linear.Name + ".weight" + ScaleSuffix, PlaneEncoding.F32), () => Bytes(quantised.Scales.Values)));
+                if (HasScales(encoding)) planes.Add((new(linear.Name + ".weight" + ScaleSuffix, PlaneEncoding.F32), () => Bytes(quantised.Scales.Values)));
             }
         return planes;
     }

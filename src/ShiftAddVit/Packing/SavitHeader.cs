@@ -20,6 +20,9 @@ public enum PlaneEncoding
 
     /// <summary>Codes of <see cref="Tensors.WeightFormat.P4P4"/>.</summary>
     P4P4,
+
+    /// <summary>Codes of <see cref="Tensors.WeightFormat.P5"/>.</summary>
+    P5,
 }
 
 /// <summary>One array of numbers in a packed file.</summary>

@@ -132,7 +132,7 @@ sealed class SavitReader : IDisposable
         }
     }
 
-    /// <summary>The shape of every plane; the planes must be exactly the architecture's parameters and a scale for each quantised weight.</summary>
+    /// <summary>The shape of every plane; the planes must be exactly the architecture's parameters and the scales of quantised weights.</summary>
     Dictionary<string, Shape> RequireComplete(SavitHeader header)
     {
         var parameters = header.Architecture.Parameters().ToDictionary();
@@ -145,7 +145,7 @@ sealed class SavitReader : IDisposable
             var isMatrix = !isScale && shape.Rank >= 2 && name.EndsWith(".weight", StringComparison.Ordinal);
             Require(Enum.IsDefined(encoding) && (isFloat || isMatrix), $"plane {name} cannot be {encoding}");
             Require(shapes.TryAdd(name, isScale ? new(shape[0]) : shape), $"plane {name} occurs twice");
-            if (!isFloat) parameters.Add(name + SavitFormat.ScaleSuffix, new(shape[0]));
+            if (SavitFormat.HasScales(encoding)) parameters.Add(name + SavitFormat.ScaleSuffix, new(shape[0]));
         }
         foreach (var name in parameters.Keys) Require(shapes.ContainsKey(name), $"plane {name} is missing");
         foreach (var name in shapes.Keys) Require(parameters.ContainsKey(name), $"plane {name} belongs to no quantised weight");
@@ -211,7 +211,7 @@ sealed class SavitReader : IDisposable
     {
         var name = linear + ".weight";
         if (!_weights.TryGetValue(name, out var plane)) return new DenseWeight(_tensors[name].Reshape(new(outputs, inputs)));
-        var scales = _tensors[name + SavitFormat.ScaleSuffix];
+        if (!_tensors.TryGetValue(name + SavitFormat.ScaleSuffix, out var scales)) return new QuantizedWeight(plane);
         Require(IsPositive(scales), $"{name}{SavitFormat.ScaleSuffix} holds a scale that is not positive");
         return new QuantizedWeight(plane, scales);
     }

@@ -21,18 +21,18 @@ static class GptqQuantizer
         var (rows, columns) = (weight.Shape[0], weight.Shape[1]);
         if (moment.Size != columns) throw new ArgumentException($"second moment of {moment.Size} inputs for {columns}", nameof(moment));
         var feedback = FeedbackFactor(moment);
-        var integers = new sbyte[rows * columns];
+        var integers = new short[rows * columns];
         var scales = new float[rows];
         Parallel.For(0, rows, new() { MaxDegreeOfParallelism = threads }, n =>
         {
             var row = weight.Values.Slice(n * columns, columns);
-            scales[n] = NearestQuantizer.BestScale(row, codebook);
+            scales[n] = codebook.Scale ?? NearestQuantizer.BestScale(row, codebook);
             RoundRow(row, scales[n], codebook, feedback, integers.AsSpan(n * columns, columns));
         });
         return new(WeightPlane.Encode(format, rows, columns, integers), new(new(rows), scales));
     }
 
-    static void RoundRow(ReadOnlySpan<float> row, float scale, Codebook codebook, double[] feedback, Span<sbyte> integers)
+    static void RoundRow(ReadOnlySpan<float> row, float scale, Codebook codebook, double[] feedback, Span<short> integers)
     {
         var size = row.Length;
         var remaining = new double[size];

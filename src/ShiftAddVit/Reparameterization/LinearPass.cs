@@ -10,7 +10,7 @@ namespace ShiftAddVit.Reparameterization;
 public readonly record struct PassProgress(int Done, int Total);
 
 /// <summary>
-/// Replaces the weights of the blocks' linear layers (queries/keys/values, projection, both layers of the MLP) by S8, P4 or P4P4. The
+/// Replaces the weights of the blocks' linear layers (queries/keys/values, projection, both layers of the MLP) by S8, P4, P4P4 or P5. The
 /// patch embedding and the heads stay dense.
 /// </summary>
 public static class LinearPass

@@ -4,8 +4,8 @@ using ShiftAddVit.Tensors;
 namespace ShiftAddVit.Reparameterization;
 
 /// <summary>
-/// Rounds each weight to the nearest value of a format. The scale of a row minimises SUM_k (w[k] - s * q[k])^2: the best of a
-/// geometric grid of scales, then refined by alternating rounding and least squares.
+/// Rounds each weight to the nearest value of a format. The scale of a row, unless the format has its own, minimises
+/// SUM_k (w[k] - s * q[k])^2: the best of a geometric grid of scales, then refined by alternating rounding and least squares.
 /// </summary>
 static class NearestQuantizer
 {
@@ -22,12 +22,12 @@ static class NearestQuantizer
     {
         var codebook = Codebook.Of(format);
         var (rows, columns) = (weight.Shape[0], weight.Shape[1]);
-        var integers = new sbyte[rows * columns];
+        var integers = new short[rows * columns];
         var scales = new float[rows];
         Parallel.For(0, rows, new() { MaxDegreeOfParallelism = threads }, n =>
         {
             var row = weight.Values.Slice(n * columns, columns);
-            scales[n] = BestScale(row, codebook);
+            scales[n] = codebook.Scale ?? BestScale(row, codebook);
             Round(row, scales[n], codebook, integers.AsSpan(n * columns, columns));
         });
         return new(WeightPlane.Encode(format, rows, columns, integers), new(new(rows), scales));
@@ -37,7 +37,7 @@ static class NearestQuantizer
     public static QuantizedWeight ByMagnitude(Tensor weight)
     {
         var (rows, columns) = (weight.Shape[0], weight.Shape[1]);
-        var integers = new sbyte[rows * columns];
+        var integers = new short[rows * columns];
         var scales = new float[rows];
         for (var n = 0; n < rows; n++)
         {
@@ -45,7 +45,7 @@ static class NearestQuantizer
             var max = 0f;
             foreach (var value in row) max = MathF.Max(max, MathF.Abs(value));
             scales[n] = max < Negligible.Below ? 1 : max / sbyte.MaxValue;
-            for (var k = 0; k < columns; k++) integers[n * columns + k] = (sbyte)MathF.Round(row[k] / scales[n]);
+            for (var k = 0; k < columns; k++) integers[n * columns + k] = (short)MathF.Round(row[k] / scales[n]);
         }
         return new(WeightPlane.Encode(WeightFormat.S8, rows, columns, integers), new(new(rows), scales));
     }
@@ -82,7 +82,7 @@ static class NearestQuantizer
     }
 
     /// <summary>q[k] = nearest(w[k] / s).</summary>
-    static void Round(ReadOnlySpan<float> row, float scale, Codebook codebook, Span<sbyte> integers)
+    static void Round(ReadOnlySpan<float> row, float scale, Codebook codebook, Span<short> integers)
     {
         for (var k = 0; k < row.Length; k++) integers[k] = codebook.Nearest(row[k] / scale);
     }

@@ -66,7 +66,7 @@ public static class ModelTree
     {
         var (bytes, format) = linear.Weight switch
         {
-            QuantizedWeight quantised => ((long)quantised.Plane.Codes.Length + sizeof(float) * quantised.Scales.Shape.ElementCount, $"{quantised.Format}"),
+            QuantizedWeight quantised => (quantised.ByteLength, $"{quantised.Format}"),
             var dense => (Bytes(dense.ToFloat32()), Format(dense.ToFloat32())),
         };
         if (linear.Bias is { } bias) bytes += Bytes(bias);

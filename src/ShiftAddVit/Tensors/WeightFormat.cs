@@ -1,6 +1,6 @@
 namespace ShiftAddVit.Tensors;
 
-/// <summary>How the weights of a linear layer are represented. Every format but <see cref="F32"/> has one float32 scale a row.</summary>
+/// <summary>How the weights of a linear layer are represented. Every format but <see cref="F32"/> and <see cref="P5"/> has one float32 scale a row.</summary>
 public enum WeightFormat
 {
     /// <summary>Dense float32.</summary>
@@ -14,4 +14,7 @@ public enum WeightFormat
 
     /// <summary>Two shifts and one add: the sum of two <see cref="P4"/> with magnitude at most 127 (39 magnitudes with 0), 8 bits a weight.</summary>
     P4P4,
+
+    /// <summary>One shift of DeepShift's range, without a row scale: 0 or +-2^p, p = -14..0, 5 bits a weight (31 values).</summary>
+    P5,
 }

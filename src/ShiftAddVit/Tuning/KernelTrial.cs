@@ -23,7 +23,7 @@ public sealed unsafe class KernelTrial : ITrial
     {
         (_kernel, _reference, _data) = (kernel, reference, data);
         memory ??= _owned = new(data.Shape);
-        (_activations, _output) = (memory.Activations(kernel.Name.A, data.ActivationRows), memory.Output);
+        (_activations, _output) = (memory.Activations(kernel.Name.A, data.ActivationRows), memory.OutputOf(kernel.Name));
         _weights = data.Pack(kernel);
         _scratch = new(kernel is AddCodesKernel codes ? codes.ScratchBytes(Shape.K, Shape.N) : kernel.ScratchBytes(Shape.K));
     }
@@ -81,11 +81,9 @@ public sealed unsafe class KernelTrial : ITrial
         var (rows, outputs) = (Sample(Shape.M, _data.AddsTokens ? Shape.M : SampledRows), Sample(Shape.N, SampledOutputs));
         using var expected = new KernelTrial(_reference, _reference, _data.Select(rows, outputs));
         expected.Run();
-        var all = _output.AsSpan<int>();
-        var some = expected._output.AsSpan<int>();
         for (var i = 0; i < rows.Length; i++)
             for (var j = 0; j < outputs.Length; j++)
-                if (all[rows[i] * Shape.N + outputs[j]] != some[i * outputs.Length + j]) return false;
+                if (!Element(rows[i] * Shape.N + outputs[j]).SequenceEqual(expected.Element(i * outputs.Length + j))) return false;
         return true;
     }
 
@@ -97,13 +95,15 @@ public sealed unsafe class KernelTrial : ITrial
         _scratch.Dispose();
     }
 
+    Span<byte> Element(int index) => new(_output.Pointer + (long)index * Kernel.AccumulatorBytes, Kernel.AccumulatorBytes);
+
     static int[] Sample(int count, int most) =>
         count <= most ? [.. Enumerable.Range(0, count)] : [.. Enumerable.Range(0, most).Select(i => (int)((long)i * (count - 1) / (most - 1)))];
 
     IntegerOperands IntegerOperands => new()
     {
         M = Shape.M, N = Shape.N, K = Shape.K, Activations = _activations.Pointer, ActivationStride = Shape.K, Weights = _weights.Pointer,
-        Output = (int*)_output.Pointer, OutputStride = Shape.N, Scratch = _scratch.Pointer,
+        Output = _output.Pointer, OutputStride = Shape.N, Scratch = _scratch.Pointer,
     };
 
     FloatOperands FloatOperands => new()

@@ -21,7 +21,7 @@ public sealed record MachinePeak(double? MultiplyAdds, double? ByteProducts)
     public double? Of(KernelName kernel) => (kernel.Acc, kernel.B) switch
     {
         (NumberType.F32, _) => MultiplyAdds,
-        (_, NumberType.S8 or NumberType.P4 or NumberType.P4P4) when kernel.Op != Operation.MatDistance => ByteProducts,
+        (_, NumberType.S8 or NumberType.P4 or NumberType.P4P4 or NumberType.P5) when kernel.Op != Operation.MatDistance => ByteProducts,
         _ => null,
     };
 

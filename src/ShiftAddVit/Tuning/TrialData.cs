@@ -63,9 +63,9 @@ sealed record TrialData(NumberType Activations, NumberType Weights, MatrixShape 
     /// <summary>Inputs from K on are 0.</summary>
     AlignedBuffer PackBytes(PackFormat packing, int inputs)
     {
-        var rows = new sbyte[Shape.N * inputs];
+        var rows = new short[Shape.N * inputs];
         for (var n = 0; n < Shape.N; n++)
-            MemoryMarshal.Cast<byte, sbyte>(WeightRows.AsSpan(n * Shape.K, Shape.K)).CopyTo(rows.AsSpan(n * inputs));
+            MemoryMarshal.Cast<byte, short>(WeightRows).Slice(n * Shape.K, Shape.K).CopyTo(rows.AsSpan(n * inputs));
         return packing.Pack(WeightPlane.Encode(Format(Weights), Shape.N, inputs, rows));
     }
 
@@ -111,11 +111,11 @@ sealed record TrialData(NumberType Activations, NumberType Weights, MatrixShape 
 
     static byte[] Integers(Random random, Codebook codebook, int count)
     {
-        var bytes = new byte[count];
-        foreach (ref var value in bytes.AsSpan())
+        var bytes = new byte[count * sizeof(short)];
+        foreach (ref var value in MemoryMarshal.Cast<byte, short>(bytes.AsSpan()))
         {
             var magnitude = codebook.Magnitudes[random.Next(codebook.Magnitudes.Length)];
-            value = (byte)(random.Next(2) == 0 ? magnitude : -magnitude);
+            value = (short)(random.Next(2) == 0 ? magnitude : -magnitude);
         }
         return bytes;
     }

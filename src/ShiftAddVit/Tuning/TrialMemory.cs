@@ -10,9 +10,13 @@ namespace ShiftAddVit.Tuning;
 sealed class TrialMemory(MatrixShape shape) : IDisposable
 {
     readonly Dictionary<NumberType, AlignedBuffer> _activations = [];
+    readonly Lazy<AlignedBuffer> _longOutput = new(() => new((long)shape.M * shape.N * sizeof(long)));
 
     /// <summary>[M,N], of four bytes each.</summary>
     public AlignedBuffer Output { get; } = new((long)shape.M * shape.N * sizeof(int));
+
+    /// <summary>[M,N], of the bytes of a kernel's accumulators.</summary>
+    public AlignedBuffer OutputOf(KernelName kernel) => kernel.AccumulatorBytes == sizeof(long) ? _longOutput.Value : Output;
 
     /// <summary>Activations of a type, which are the same for every trial.</summary>
     public AlignedBuffer Activations(NumberType type, ReadOnlySpan<byte> rows)
@@ -26,6 +30,7 @@ sealed class TrialMemory(MatrixShape shape) : IDisposable
     public void Dispose()
     {
         Output.Dispose();
+        if (_longOutput.IsValueCreated) _longOutput.Value.Dispose();
         foreach (var buffer in _activations.Values) buffer.Dispose();
     }
 }

@@ -9,6 +9,7 @@ public class ReparameterizeTests : CommandTests
     [InlineData("int8", "S8", 8)]
     [InlineData("shift", "P4", 8)]
     [InlineData("shift2", "P4P4", 8)]
+    [InlineData("deepshift", "P5", 8)]
     public async Task Every_linear_format_is_written_and_told(string linear, string? format, int layers)
     {
         var output = Folder["out.savit"];
@@ -52,6 +53,7 @@ public class ReparameterizeTests : CommandTests
     [InlineData("int8")]
     [InlineData("shift")]
     [InlineData("shift2")]
+    [InlineData("deepshift")]
     public async Task Sample_images_change_the_rounding(string linear)
     {
         var (checkpoint, data) = (Checkpoint(), Data(("a.png", 0), ("b.png", 1)));

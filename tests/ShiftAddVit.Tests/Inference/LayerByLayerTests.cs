@@ -135,6 +135,7 @@ public class LayerByLayerTests
 
     [Theory]
     [InlineData(WeightFormat.F32, true), InlineData(WeightFormat.S8, true), InlineData(WeightFormat.P4, true), InlineData(WeightFormat.P4P4, true)]
+    [InlineData(WeightFormat.P5, true), InlineData(WeightFormat.P5, false), InlineData(WeightFormat.P5, false, "wide")]
     [InlineData(WeightFormat.S8, false), InlineData(WeightFormat.P4, false), InlineData(WeightFormat.P4P4, false)]
     [InlineData(WeightFormat.S8, false, "wide"), InlineData(WeightFormat.P4, false, "wide"), InlineData(WeightFormat.P4P4, false, "wide")]
     public void Logits_agree_between_all_instruction_sets(WeightFormat format, bool exact, string name = "narrow")
@@ -158,7 +159,7 @@ public class LayerByLayerTests
     {
         var random = new Random(4);
         foreach (var (m, n, k) in new[] { (1, 1, 1), (3, 17, 20), (24, 33, 37), (7, 65, 130) })
-            foreach (var format in new[] { WeightFormat.S8, WeightFormat.P4, WeightFormat.P4P4 })
+            foreach (var format in new[] { WeightFormat.S8, WeightFormat.P4, WeightFormat.P4P4, WeightFormat.P5 })
             {
                 var dense = new Tensor(new(n, k), TinyModels.Normal(random, n * k, 0.1f));
                 var layer = new Linear("x", LinearRole.Fc1, NearestQuantizer.Quantize(dense, format), new(new(n), TinyModels.Normal(random, n, 0.1f)));
@@ -183,11 +184,11 @@ public class LayerByLayerTests
         foreach (var row in x.Chunk(weight.Inputs))
         {
             var (q, scale) = ScalarModel.Quantize(row);
-            var integers = new sbyte[weight.Inputs];
+            var integers = new short[weight.Inputs];
             for (var n = 0; n < weight.Outputs; n++)
             {
                 weight.Plane.DecodeRow(n, integers);
-                float sum = q.Zip(integers, (a, b) => a * b).Sum();
+                float sum = q.Zip(integers, (a, b) => (long)a * b).Sum();
                 var factor = scale * weight.Scales.Values[n];
                 var product = sum * factor;
                 y.Add(product + (layer.Bias?.Values[n] ?? 0));

@@ -27,7 +27,7 @@ static class ScalarMixture
     {
         var weight = router.Weight as QuantizedWeight ?? NearestQuantizer.ByMagnitude(router.Weight.ToFloat32());
         var integers = new sbyte[router.Outputs * router.Inputs];
-        for (var e = 0; e < router.Outputs; e++) weight.Plane.DecodeRow(e, integers.AsSpan(e * router.Inputs, router.Inputs));
+        for (var e = 0; e < router.Outputs; e++) weight.Plane.DecodeRow(e, part: 0, integers.AsSpan(e * router.Inputs, router.Inputs));
         var (q, scale) = ScalarModel.Quantize(x);
         byte[] bytes = [.. q.Select(value => (byte)(value + 128))];
         return RouterReference.Route(bytes, scale, integers, weight.Scales.Values, router.Bias!.Values);

@@ -25,7 +25,7 @@ sealed class ScalarModel(VitGraph graph)
     {
         var y = new double[layer.Weight.Outputs];
         var (q, scale) = Quantize(x);
-        var integers = new sbyte[x.Length];
+        var integers = new short[x.Length];
         var dense = layer.Weight is DenseWeight weight ? weight.Values.Memory.ToArray() : [];
         for (var n = 0; n < y.Length; n++)
         {

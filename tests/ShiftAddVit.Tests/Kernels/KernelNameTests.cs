@@ -15,6 +15,13 @@ public class KernelNameTests
         Assert.Equal("MatShift_U8P4P4I32_6x32_Vector512_LookUp", (Example with { Schedule = KernelSchedule.LookUp }).ToString());
 
     [Fact]
+    public void Accumulators_have_the_bytes_that_the_name_says()
+    {
+        Assert.True(KernelName.TryParse("MatShift_U8P5I64_6x64_Avx512Vnni", out var wide));
+        Assert.Equal((NumberType.P5, NumberType.I64, sizeof(long), sizeof(int)), (wide.B, wide.Acc, wide.AccumulatorBytes, Example.AccumulatorBytes));
+    }
+
+    [Fact]
     public void Every_name_reads_back()
     {
         foreach (var op in Enum.GetValues<Operation>())

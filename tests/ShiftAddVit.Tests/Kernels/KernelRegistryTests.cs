@@ -12,7 +12,7 @@ public class KernelRegistryTests
 
     static readonly (Operation Op, WeightFormat Weights)[] Jobs =
     [
-        (Operation.MatShift, WeightFormat.P4), (Operation.MatShift, WeightFormat.P4P4),
+        (Operation.MatShift, WeightFormat.P4), (Operation.MatShift, WeightFormat.P4P4), (Operation.MatShift, WeightFormat.P5),
         (Operation.MatMul, WeightFormat.S8), (Operation.MatMul, WeightFormat.F32),
     ];
 

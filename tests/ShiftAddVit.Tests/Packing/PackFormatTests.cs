@@ -11,9 +11,9 @@ public class PackFormatTests
     static readonly (int Nr, int KGroup)[] Tiles = [(1, 1), (1, 2), (3, 1), (4, 2), (8, 4)];
 
     /// <summary>Every value of the format in turn, so that every exponent, sign, pair and zero is met in every place.</summary>
-    static sbyte[] AllValues(WeightFormat format, int count)
+    static short[] AllValues(WeightFormat format, int count)
     {
-        var values = Codebook.Of(format).Magnitudes.SelectMany(m => new[] { (sbyte)m, (sbyte)-m }).Distinct().ToArray();
+        var values = Codebook.Of(format).Magnitudes.SelectMany(m => new[] { (short)m, (short)-m }).Distinct().ToArray();
         return [.. Enumerable.Range(0, count).Select(i => values[i % values.Length])];
     }
 
@@ -49,6 +49,33 @@ public class PackFormatTests
             foreach (var (n, k) in Shapes(nr, kGroup))
                 AssertPacked(new(WeightFormat.P4P4, nr, kGroup), WeightFormat.P4P4, n, k,
                     (packed, i) => packed[i], value => P4P4.Encode(value));
+    }
+
+    [Fact]
+    public void Deepshift_codes_read_back_a_byte_each()
+    {
+        foreach (var (nr, kGroup) in Tiles)
+            foreach (var (n, k) in Shapes(nr, kGroup))
+                AssertPacked(new(WeightFormat.P5, nr, kGroup), WeightFormat.P5, n, k, (packed, i) => packed[i], P5.Encode);
+    }
+
+    /// <summary>Panels in turn are those of two planes of S8, with the starts that go with each.</summary>
+    [Fact]
+    public void Weights_of_two_parts_are_two_planes_panel_by_panel()
+    {
+        foreach (var order in new PackFormat[] { new(WeightFormat.S8, 3, 1), new(WeightFormat.S8, 4, 2), new(WeightFormat.S8, 8, 4, accumulatorStarts: true) })
+            foreach (var (n, k) in Shapes(order.Nr, order.KGroup))
+            {
+                var values = AllValues(WeightFormat.P5, n * k);
+                using var packed = order.InTwoParts().Pack(WeightPlane.Encode(WeightFormat.P5, n, k, values));
+                using var high = order.Pack(WeightPlane.Encode(WeightFormat.S8, n, k, [.. values.Select(value => (short)P5.High(value))]));
+                using var low = order.Pack(WeightPlane.Encode(WeightFormat.S8, n, k, [.. values.Select(value => (short)P5.Low(value))]));
+                var panel = (int)order.PanelBytes(k);
+                Assert.Equal(2 * panel, order.InTwoParts().PanelBytes(k));
+                Assert.Equal(Panels(high, panel).Zip(Panels(low, panel), (h, l) => (byte[])[.. h, .. l]), Panels(packed, 2 * panel));
+            }
+
+        static IEnumerable<byte[]> Panels(AlignedBuffer packed, int bytes) => packed.AsSpan<byte>().ToArray().Chunk(bytes);
     }
 
     static IEnumerable<(int N, int K)> Shapes(int nr, int kGroup) =>
@@ -140,6 +167,9 @@ public class PackFormatTests
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.P4P4, 1, 1).Pack(plane));
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.F32, 1, 1).Pack(plane));
         Assert.Throws<ArgumentException>(() => PackFormat.OneBit(1).Pack(plane));
+        Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.S8, 1, 1).InTwoParts().Pack(plane));
+        Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.S8, 1, 1).Pack(WeightPlane.Encode(WeightFormat.P5, 1, 1, [1])));
+        Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.P4P4, 1, 1).InTwoParts());
         Assert.Throws<InvalidOperationException>(() => PackFormat.OneBit(1).Pack(1, 1, [1f]));
         Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.S8, 1, 1).PackBits(1, 1, [1], new uint[1]));
         Assert.Throws<ArgumentOutOfRangeException>(() => PackFormat.OneBit(0));

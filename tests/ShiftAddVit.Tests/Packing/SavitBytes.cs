@@ -78,6 +78,7 @@ sealed class SavitBytes(byte[] bytes)
                 "F32" => 4 * elements,
                 "F16" => 2 * elements,
                 "P4" => rows * ((elements / rows + 1) / 2),
+                "P5" => rows * ((5 * (elements / rows) + 7) / 8),
                 _ => elements,
             });
         }

@@ -100,6 +100,17 @@ public sealed class SavitRoundTripTests : IDisposable
     }
 
     [Fact]
+    public void A_P5_weight_takes_five_bits_and_no_scales()
+    {
+        var packed = RoundTrip(Model(WeightFormat.P5));
+        Assert.DoesNotContain(packed.Planes, plane => plane.Name.EndsWith(".scale", StringComparison.Ordinal));
+        var fc1 = (QuantizedWeight)TinyModels.LinearsOf(packed.Graph.Blocks[0]).Fc1.Weight;
+        Assert.Equal((37 * 13, 8.0 * 37 * 13 / (37 * 20)), (fc1.ByteLength, fc1.BitsPerWeight));
+        Assert.Throws<ArgumentException>("scales", () => new QuantizedWeight(fc1.Plane, new(new(37), new float[37])));
+        Assert.Throws<ArgumentException>("plane", () => new QuantizedWeight(WeightPlane.Encode(WeightFormat.S8, 1, 1, [1])));
+    }
+
+    [Fact]
     public void Equal_models_give_equal_bytes_and_others_another_hash()
     {
         var packed = PackedModel.Pack(Model(WeightFormat.P4));

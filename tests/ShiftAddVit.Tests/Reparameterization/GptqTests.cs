@@ -46,13 +46,14 @@ public class GptqTests
         return error;
     }
 
-    [Fact]
-    public void Feedback_lowers_the_output_error_on_correlated_inputs()
+    [Theory]
+    [InlineData(WeightFormat.P4), InlineData(WeightFormat.P5)]
+    public void Feedback_lowers_the_output_error_on_correlated_inputs(WeightFormat format)
     {
         var tokens = CorrelatedTokens(5);
         var weight = new Tensor(new(16, Inputs), TinyModels.Normal(new Random(6), 16 * Inputs, 0.1f));
-        var nearest = OutputError(weight, NearestQuantizer.Quantize(weight, WeightFormat.P4).ToFloat32(), tokens);
-        var gptq = OutputError(weight, GptqQuantizer.Quantize(weight, WeightFormat.P4, Moment(tokens)).ToFloat32(), tokens);
+        var nearest = OutputError(weight, NearestQuantizer.Quantize(weight, format).ToFloat32(), tokens);
+        var gptq = OutputError(weight, GptqQuantizer.Quantize(weight, format, Moment(tokens)).ToFloat32(), tokens);
         Assert.InRange(gptq, 0, 0.5 * nearest);
     }
 

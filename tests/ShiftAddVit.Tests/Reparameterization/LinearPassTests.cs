@@ -10,7 +10,7 @@ public class LinearPassTests
     static readonly VitGraph Dense = TinyModels.Create();
 
     [Theory]
-    [InlineData(WeightFormat.S8), InlineData(WeightFormat.P4), InlineData(WeightFormat.P4P4)]
+    [InlineData(WeightFormat.S8), InlineData(WeightFormat.P4), InlineData(WeightFormat.P4P4), InlineData(WeightFormat.P5)]
     public void The_linears_of_the_blocks_change_and_nothing_else(WeightFormat format)
     {
         var result = LinearPass.Apply(Dense, format);
@@ -80,6 +80,19 @@ public class LinearPassTests
     }
 
     static double Error(float[] row, float scale, Codebook codebook) => row.Sum(w => Math.Pow(w - (double)scale * codebook.Nearest(w / scale), 2));
+
+    /// <summary>DeepShift-PS: P = clamp(round(log2 |w|), -14, 0), S = sign w, and no scale.</summary>
+    [Fact]
+    public void P5_weights_are_those_of_deepshift()
+    {
+        float[] w = [.. TinyModels.Normal(new Random(5), 1000, 0.05f), 0, -0f, 3, 1e-7f, -1e-30f];
+        var quantised = NearestQuantizer.Quantize(new(new(5, 201), w), WeightFormat.P5);
+        var expected = w.Select(x => x == 0 ? 0 : Math.CopySign(Math.Pow(2, Math.Clamp(Math.Round(Math.Log2(Math.Abs(x))), -14, 0)), x));
+        Assert.Equal(expected, quantised.ToFloat32().Values.ToArray().Select(x => (double)x));
+        Assert.All(quantised.Scales.Memory.ToArray(), scale => Assert.Equal(P5.Scale, scale));
+        // 201 codes are 1005 bits, 126 bytes.
+        Assert.Equal(8.0 * 126 / 201, quantised.BitsPerWeight);
+    }
 
     [Fact]
     public void A_row_of_zeros_stays_zero()

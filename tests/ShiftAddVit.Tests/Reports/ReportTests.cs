@@ -74,7 +74,7 @@ public class ReportTests
         long bytes = 0;
         graph.MapTensors((_, tensor) => { bytes += (HalfPrecision.IsExact(tensor.Values) ? 2 : 4) * tensor.Shape.ElementCount; return tensor; });
         foreach (var linear in graph.Linears())
-            if (linear.Weight is QuantizedWeight weight) bytes += weight.Plane.Codes.Length + 4 * weight.Outputs;
+            if (linear.Weight is QuantizedWeight weight) bytes += weight.Plane.Codes.Length + (weight.Format == WeightFormat.P5 ? 0 : 4 * weight.Outputs);
         return bytes;
     }
 

@@ -11,7 +11,9 @@ sealed unsafe record AddTokensCase(int Tokens, int Bits, int HeadSize, ulong[] C
     const int OutputGap = 5;
 
     public static AddTokensCase Random(Random random, int tokens, int bits, int headSize) =>
-        new(tokens, bits, headSize, RandomCodes(random, tokens, bits), KernelRows.RandomWeights(random, WeightFormat.S8, tokens * headSize));
+        new(
+            tokens, bits, headSize, RandomCodes(random, tokens, bits),
+            [.. KernelRows.RandomWeights(random, WeightFormat.S8, tokens * headSize).Select(value => (sbyte)value)]);
 
     /// <summary>Bits from I on are 0.</summary>
     public static ulong[] RandomCodes(Random random, int tokens, int bits)

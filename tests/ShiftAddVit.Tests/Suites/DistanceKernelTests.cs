@@ -56,8 +56,8 @@ public class DistanceKernelTests
     public void The_most_inputs_allowed_do_not_overflow(string name)
     {
         const int k = PackFormat.MaxInputs;
-        var (activations, weights) = (new byte[k], new sbyte[k]);
-        Array.Fill(weights, (sbyte)127);
-        Assert.Equal(-255 * k, new IntegerCase(1, 1, k, activations, weights).Run(KernelRows.Find(name))[0]);
+        var (activations, weights) = (new byte[k], new short[k]);
+        Array.Fill(weights, (short)127);
+        Assert.Equal(-255L * k, new IntegerCase(1, 1, k, activations, weights).Run(KernelRows.Find(name))[0]);
     }
 }

@@ -38,8 +38,8 @@ public unsafe class FloatKernelTests
     static AlignedBuffer Pack(FloatKernel kernel, int n, int k, ReadOnlySpan<float> b)
     {
         if (kernel.Packing.Element == WeightFormat.F32) return kernel.Packing.Pack(n, k, b);
-        var values = new sbyte[b.Length];
-        for (var i = 0; i < values.Length; i++) values[i] = (sbyte)b[i];
+        var values = new short[b.Length];
+        for (var i = 0; i < values.Length; i++) values[i] = (short)b[i];
         return kernel.Packing.Pack(WeightPlane.Encode(KernelRows.FormatOf(kernel), n, k, values));
     }
 

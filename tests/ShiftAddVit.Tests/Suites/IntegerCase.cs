@@ -1,10 +1,11 @@
+using System.Numerics;
 using ShiftAddVit.Kernels;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
 /// <summary>One product [M,K] x [N,K] whose operands all end at a guard page, and whose rows have gaps between them.</summary>
-sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[] Weights)
+sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, short[] Weights)
 {
     const int ActivationGap = 3, OutputGap = 5;
 
@@ -15,7 +16,7 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
     public IntegerCase Corner(int m, int n) => this with { M = m, N = n };
 
     /// <summary>Runs a kernel and returns [M,N], having checked that nothing else was written.</summary>
-    public int[] Run(Kernel kernel)
+    public long[] Run(Kernel kernel)
     {
         using var weights = Pack(kernel);
         return Run(kernel, weights);
@@ -28,10 +29,10 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
         return GuardedMemory.Of<byte>(packed.AsSpan<byte>());
     }
 
-    public int[] Run(Kernel kernel, GuardedMemory weights)
+    public long[] Run(Kernel kernel, GuardedMemory weights)
     {
         using var activations = Spread(Activations);
-        using var output = new GuardedMemory(Length(N, N + OutputGap) * sizeof(int));
+        using var output = new GuardedMemory((long)Length(N, N + OutputGap) * kernel.Name.AccumulatorBytes);
         using var scratch = new GuardedMemory(kernel.ScratchBytes(K));
         var operands = new IntegerOperands
         {
@@ -41,13 +42,14 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
             Activations = activations.Pointer,
             ActivationStride = K + ActivationGap,
             Weights = weights.Pointer,
-            Output = (int*)output.Pointer,
+            Output = output.Pointer,
             OutputStride = N + OutputGap,
             Scratch = scratch.Pointer,
         };
         if (kernel is IntegerKernel integer) integer.Run(operands);
         else ((DistanceKernel)kernel).Run(operands);
-        return Collect(output.As<int>());
+        return kernel.Name.Acc == NumberType.I64
+            ? Collect(output.As<long>(), unchecked((long)0xA5A5A5A5A5A5A5A5)) : Collect(output.As<int>(), unchecked((int)0xA5A5A5A5));
     }
 
     /// <summary>From the first element to the last of M rows.</summary>
@@ -60,14 +62,14 @@ sealed unsafe record IntegerCase(int M, int N, int K, byte[] Activations, sbyte[
         return memory;
     }
 
-    int[] Collect(ReadOnlySpan<int> output)
+    long[] Collect<T>(ReadOnlySpan<T> output, T untouched) where T : unmanaged, IBinaryInteger<T>
     {
-        var result = new int[M * N];
+        var result = new long[M * N];
         for (var m = 0; m < M; m++)
         {
             var row = output[(m * (N + OutputGap))..];
-            row[..N].CopyTo(result.AsSpan(m * N));
-            if (m < M - 1) Assert.Equal(-1, row.Slice(N, OutputGap).IndexOfAnyExcept(unchecked((int)0xA5A5A5A5)));
+            for (var n = 0; n < N; n++) result[m * N + n] = long.CreateChecked(row[n]);
+            if (m < M - 1) Assert.Equal(-1, row.Slice(N, OutputGap).IndexOfAnyExcept(untouched));
         }
         return result;
     }

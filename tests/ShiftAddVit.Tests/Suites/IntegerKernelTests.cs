@@ -33,7 +33,7 @@ public class IntegerKernelTests
         }
     }
 
-    static void AssertCorner(int[] expected, int stride, int[] actual, int m, int n, int k)
+    static void AssertCorner(long[] expected, int stride, long[] actual, int m, int n, int k)
     {
         for (var row = 0; row < m; row++)
             if (!expected.AsSpan(row * stride, n).SequenceEqual(actual.AsSpan(row * n, n))) Assert.Fail($"row {row} of {m}x{k}x{n}");
@@ -43,13 +43,13 @@ public class IntegerKernelTests
     public void Extreme_values_do_not_saturate(string name)
     {
         var kernel = Find(name);
-        var max = (sbyte)Codebook.Of(KernelRows.FormatOf(kernel)).Max;
+        var max = (short)Codebook.Of(KernelRows.FormatOf(kernel)).Max;
         var (m, n, k) = (kernel.Name.Mr + 1, kernel.Name.Nr + 1, 65);
         foreach (var q in (ReadOnlySpan<byte>)[0, 128, 255])
-            foreach (var w in (ReadOnlySpan<sbyte>)[max, (sbyte)-max, 0])
+            foreach (var w in (ReadOnlySpan<short>)[max, (short)-max, 0])
             {
                 var actual = new IntegerCase(m, n, k, Filled(q, m * k), Filled(w, n * k)).Run(kernel);
-                Assert.Equal(-1, actual.AsSpan().IndexOfAnyExcept(k * w * (q - 128)));
+                Assert.Equal(-1, actual.AsSpan().IndexOfAnyExcept(k * w * (q - 128L)));
             }
     }
 
@@ -57,7 +57,7 @@ public class IntegerKernelTests
     public void The_most_inputs_allowed_do_not_overflow(string name)
     {
         var kernel = Find(name);
-        var max = (sbyte)Codebook.Of(KernelRows.FormatOf(kernel)).Max;
+        var max = (short)Codebook.Of(KernelRows.FormatOf(kernel)).Max;
         const int k = PackFormat.MaxInputs;
         var actual = new IntegerCase(1, 1, k, Filled<byte>(0, k), Filled(max, k)).Run(kernel);
         Assert.Equal(-128L * max * k, actual[0]);
@@ -67,7 +67,7 @@ public class IntegerKernelTests
     public void More_inputs_are_refused_when_packed(string name)
     {
         var kernel = Find(name);
-        var plane = WeightPlane.Encode(KernelRows.FormatOf(kernel), 1, PackFormat.MaxInputs + 1, new sbyte[PackFormat.MaxInputs + 1]);
+        var plane = WeightPlane.Encode(KernelRows.FormatOf(kernel), 1, PackFormat.MaxInputs + 1, new short[PackFormat.MaxInputs + 1]);
         Assert.Throws<ArgumentOutOfRangeException>(() => kernel.Packing.Pack(plane));
     }
 

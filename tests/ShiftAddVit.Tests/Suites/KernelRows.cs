@@ -50,6 +50,7 @@ static class KernelRows
     {
         DotProductKernel { Name.Isa: KernelIsa.AvxVnni, CanRun: false } missing when CpuFeatures.Avx512Vnni =>
             new DotProductKernel(kernel.Name.Op, kernel.Name.B, Twin(missing.Tile)),
+        SplitKernel split => new SplitKernel((IntegerKernel)WithTwin(split.Bytes)),
         ProductAddsKernel adds => new ProductAddsKernel((IntegerKernel)WithTwin(adds.Product), adds.Zero),
         _ => kernel,
     };
@@ -68,11 +69,11 @@ static class KernelRows
     public static WeightFormat FormatOf(Kernel kernel) => Enum.Parse<WeightFormat>(kernel.Name.B.ToString());
 
     /// <summary>Random values that the format can hold, its extremes and zero among them.</summary>
-    public static sbyte[] RandomWeights(Random random, WeightFormat format, int count)
+    public static short[] RandomWeights(Random random, WeightFormat format, int count)
     {
         var magnitudes = Codebook.Of(format).Magnitudes;
-        var values = new sbyte[count];
-        foreach (ref var value in values.AsSpan()) value = (sbyte)(magnitudes[random.Next(magnitudes.Length)] * (random.Next(2) * 2 - 1));
+        var values = new short[count];
+        foreach (ref var value in values.AsSpan()) value = (short)(magnitudes[random.Next(magnitudes.Length)] * (random.Next(2) * 2 - 1));
         return values;
     }
 

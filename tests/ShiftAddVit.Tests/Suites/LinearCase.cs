@@ -1,4 +1,5 @@
 using ShiftAddVit.Kernels;
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Tests.Suites;
 
@@ -25,7 +26,7 @@ sealed unsafe record LinearCase(IntegerCase Product, float[] RowScales, float[] 
     public static LinearCase Random(Random random, Kernel kernel, int m, int n, int k)
     {
         var product = IntegerCase.Random(random, kernel, m, n, k);
-        var scale = 1 / MathF.Sqrt(k * 100_000f);
+        var scale = 100 / (Codebook.Of(KernelRows.FormatOf(kernel)).Max * MathF.Sqrt(k * 100_000f));
         return new(product, KernelRows.RandomFloats(random, m, scale), KernelRows.RandomFloats(random, n),
             KernelRows.RandomFloats(random, n), KernelRows.RandomFloats(random, m * n));
     }

@@ -113,7 +113,7 @@ public class LinearKernelTests
         var sums = layer.Product.Run(kernel);
         var expected = new float[sums.Length];
         for (var i = 0; i < sums.Length; i++)
-            expected[i] = (sums[i] - layer.Offsets[i % n]) * (layer.RowScales[i / n] * layer.ColumnScales[i % n]);
+            expected[i] = (float)(sums[i] - layer.Offsets[i % n]) * (layer.RowScales[i / n] * layer.ColumnScales[i % n]);
         Assert.Equal(expected, layer.Run(kernel, Epilogue.Store, Rows));
     }
 

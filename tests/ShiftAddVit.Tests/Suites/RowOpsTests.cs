@@ -67,6 +67,23 @@ public unsafe class RowOpsTests
     });
 
     [Theory, MemberData(nameof(Widths))]
+    public void Dequantize_of_int64_has_the_bits_of_the_reference_in_place_too(KernelIsa widest) => ForLengths((length, bias) =>
+    {
+        var acc = new long[length];
+        foreach (ref var value in acc.AsSpan()) value = Random.Shared.NextInt64(-1L << 53, 1L << 53) >> Random.Shared.Next(53);
+        var (scales, expected) = (Floats(length, length), new float[length]);
+        RowReference.Dequantize(acc, 0.37f, scales, bias, expected);
+        using var accumulators = GuardedMemory.Of<long>(acc);
+        using var rowScales = GuardedMemory.Of<float>(scales);
+        using var biases = GuardedMemory.Of<float>(bias);
+        using var y = new GuardedMemory(length * sizeof(float));
+        new RowOps(widest).Dequantize((long*)accumulators.Pointer, 0.37f, At(rowScales), At(biases), length, At(y));
+        Assert.Equal(expected, y.As<float>());
+        new RowOps(widest).Dequantize((long*)accumulators.Pointer, 0.37f, At(rowScales), At(biases), length, At(accumulators));
+        Assert.Equal(expected, accumulators.As<float>()[..length]);
+    });
+
+    [Theory, MemberData(nameof(Widths))]
     public void Add_has_the_bits_of_the_reference(KernelIsa widest) => ForLengths((length, x) =>
     {
         var expected = Floats(length, length);

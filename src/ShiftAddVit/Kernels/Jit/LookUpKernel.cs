@@ -46,7 +46,7 @@ sealed unsafe class LookUpKernel(NumberType weights) : IntegerKernel(
             {
                 Activations = o.Scratch + RowBytes(term), ActivationStride = RowBytes(terms),
                 Panel = o.Weights + n / Lanes * panelBytes + term / 2 * Lanes, PanelStride = panelBytes,
-                Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
+                Output = (byte*)((int*)o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
             };
             functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
         }

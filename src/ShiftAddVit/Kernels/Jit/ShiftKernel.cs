@@ -33,7 +33,7 @@ sealed unsafe class ShiftKernel(NumberType weights) : IntegerKernel(
                 var arguments = new TileArguments
                 {
                     Activations = o.Scratch, ActivationStride = RowBytes(o.K), Panel = o.Weights + n / Nr * panelBytes,
-                    Output = (byte*)(o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
+                    Output = (byte*)((int*)o.Output + m * o.OutputStride + n), OutputStride = o.OutputStride * sizeof(int),
                 };
                 functions.Run(ref arguments, height, int.Min(Nr, o.N - n));
             }

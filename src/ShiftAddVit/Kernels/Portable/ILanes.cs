@@ -20,6 +20,9 @@ unsafe interface IFloatLanes<T> where T : struct, IFloatLanes<T>
     /// <summary>Loads int32, adds others to them, and rounds each sum to the nearest float.</summary>
     static abstract T LoadInt32(int* source, int* addend);
 
+    /// <summary>Loads int64 of magnitude below 2^53, which doubles hold, and rounds each to the nearest float.</summary>
+    static abstract T LoadInt64(long* source);
+
     void Store(float* destination);
 
     /// <summary>Bit i is set where lane i is above 0.</summary>

@@ -17,6 +17,8 @@ readonly unsafe struct FloatLanes1(float value) : IFloatLanes<FloatLanes1>
 
     public uint PositiveBits() => _value > 0 ? 1u : 0;
 
+    public static FloatLanes1 LoadInt64(long* source) => new(*source);
+
     public void Store(float* destination) => *destination = _value;
 
     public void StoreBytes(byte* destination) => *destination = (byte)_value;

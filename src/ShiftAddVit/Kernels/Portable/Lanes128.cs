@@ -22,6 +22,9 @@ readonly unsafe struct FloatLanes128(Vector128<float> value) : IFloatLanes<Float
 
     public uint PositiveBits() => Vector128.GreaterThan(_value, Vector128<float>.Zero).ExtractMostSignificantBits();
 
+    public static FloatLanes128 LoadInt64(long* source) => new(Vector128.Narrow(
+        Vector128.ConvertToDouble(Vector128.Load(source)), Vector128.ConvertToDouble(Vector128.Load(source + Vector128<long>.Count))));
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)

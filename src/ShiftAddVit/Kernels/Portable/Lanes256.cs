@@ -22,6 +22,9 @@ readonly unsafe struct FloatLanes256(Vector256<float> value) : IFloatLanes<Float
 
     public uint PositiveBits() => Vector256.GreaterThan(_value, Vector256<float>.Zero).ExtractMostSignificantBits();
 
+    public static FloatLanes256 LoadInt64(long* source) => new(Vector256.Narrow(
+        Vector256.ConvertToDouble(Vector256.Load(source)), Vector256.ConvertToDouble(Vector256.Load(source + Vector256<long>.Count))));
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)

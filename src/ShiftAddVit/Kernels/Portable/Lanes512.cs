@@ -22,6 +22,9 @@ readonly unsafe struct FloatLanes512(Vector512<float> value) : IFloatLanes<Float
 
     public uint PositiveBits() => (uint)Vector512.GreaterThan(_value, Vector512<float>.Zero).ExtractMostSignificantBits();
 
+    public static FloatLanes512 LoadInt64(long* source) => new(Vector512.Narrow(
+        Vector512.ConvertToDouble(Vector512.Load(source)), Vector512.ConvertToDouble(Vector512.Load(source + Vector512<long>.Count))));
+
     public void Store(float* destination) => _value.Store(destination);
 
     public void StoreBytes(byte* destination)

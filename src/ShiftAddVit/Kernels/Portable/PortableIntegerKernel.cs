@@ -42,7 +42,7 @@ sealed unsafe class PortableIntegerKernel<T>(Operation op, NumberType weights, K
             for (var n = 0; n < o.N; n += Nr)
             {
                 var weights = (sbyte*)o.Weights + n / Nr * panelBytes;
-                var output = o.Output + m * o.OutputStride + n;
+                var output = (int*)o.Output + m * o.OutputStride + n;
                 var width = int.Min(Nr, o.N - n);
                 if (height == Mr && width == Nr) Tile(rows, rowBytes, weights, o.K, output, o.OutputStride);
                 else

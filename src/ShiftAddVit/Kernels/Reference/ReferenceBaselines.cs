@@ -39,7 +39,7 @@ sealed unsafe class MatDistance_U8S8I32_1x1_Reference() : DistanceKernel(
                 var q = o.Activations + m * o.ActivationStride;
                 var sum = 0;
                 for (var k = 0; k < o.K; k++) sum -= Math.Abs(q[k] - 128 - weights[k]);
-                o.Output[m * o.OutputStride + n] = sum;
+                ((int*)o.Output)[m * o.OutputStride + n] = sum;
             }
     }
 }

@@ -16,7 +16,7 @@ sealed unsafe class MatShift_U8P4I32_1x1_Reference() : IntegerKernel(
                 var q = o.Activations + m * o.ActivationStride;
                 var sum = 0;
                 for (var k = 0; k < o.K; k++) sum += Term(WeightPlane.Nibble(codes, k), q[k] - 128);
-                o.Output[m * o.OutputStride + n] = sum;
+                ((int*)o.Output)[m * o.OutputStride + n] = sum;
             }
     }
 
@@ -45,8 +45,35 @@ sealed unsafe class MatShift_U8P4P4I32_1x1_Reference() : IntegerKernel(
                 for (var k = 0; k < o.K; k++)
                     sum += MatShift_U8P4I32_1x1_Reference.Term(codes[k] & 15, q[k] - 128)
                         + MatShift_U8P4I32_1x1_Reference.Term(codes[k] >> 4, q[k] - 128);
-                o.Output[m * o.OutputStride + n] = sum;
+                ((int*)o.Output)[m * o.OutputStride + n] = sum;
             }
+    }
+}
+
+/// <summary>One term a weight, of DeepShift's range: a shift by up to 14 and an add (or subtract) each, in int64.</summary>
+sealed unsafe class MatShift_U8P5I64_1x1_Reference() : IntegerKernel(
+    new(Operation.MatShift, NumberType.U8, NumberType.P5, NumberType.I64, 1, 1, KernelIsa.Reference),
+    "real shifts and adds in int64", new(WeightFormat.P5, nr: 1, kGroup: 1))
+{
+    public override void Run(in IntegerOperands o)
+    {
+        for (var m = 0; m < o.M; m++)
+            for (var n = 0; n < o.N; n++)
+            {
+                var codes = o.Weights + n * Packing.PanelBytes(o.K);
+                var q = o.Activations + m * o.ActivationStride;
+                var sum = 0L;
+                for (var k = 0; k < o.K; k++) sum += Term(codes[k], q[k] - 128);
+                ((long*)o.Output)[m * o.OutputStride + n] = sum;
+            }
+    }
+
+    /// <summary>s * (x &lt;&lt; (p + 14)) for a P5 code: bits 0..3 hold p + 15, or 0 for no term; bit 4 the sign s.</summary>
+    static long Term(int code, long x)
+    {
+        if (code == 0) return 0;
+        var shifted = x << ((code & 15) - 1);
+        return (code & 16) == 0 ? shifted : -shifted;
     }
 }
 
@@ -64,7 +91,7 @@ sealed unsafe class MatMul_U8S8I32_1x1_Reference() : IntegerKernel(
                 var q = o.Activations + m * o.ActivationStride;
                 var sum = 0;
                 for (var k = 0; k < o.K; k++) sum += weights[k] * (q[k] - 128);
-                o.Output[m * o.OutputStride + n] = sum;
+                ((int*)o.Output)[m * o.OutputStride + n] = sum;
             }
     }
 }

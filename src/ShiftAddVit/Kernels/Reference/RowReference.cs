@@ -1,3 +1,4 @@
+using System.Numerics;
 using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Reference;
@@ -23,12 +24,13 @@ static class RowReference
         return max / 127;
     }
 
-    public static void Dequantize(ReadOnlySpan<int> acc, float sx, ReadOnlySpan<float> sw, ReadOnlySpan<float> bias, Span<float> y)
+    /// <summary>Of int32 or int64.</summary>
+    public static void Dequantize<T>(ReadOnlySpan<T> acc, float sx, ReadOnlySpan<float> sw, ReadOnlySpan<float> bias, Span<float> y) where T : INumberBase<T>
     {
         for (var n = 0; n < acc.Length; n++)
         {
             var scale = sx * sw[n];
-            var scaled = acc[n] * scale;
+            var scaled = float.CreateChecked(acc[n]) * scale;
             y[n] = scaled + bias[n];
         }
     }
