@@ -27,7 +27,7 @@ public class KernelsTests : CommandTests
                 picks.Select(pick => $"{pick.GetProperty("kernel")}").ToHashSet());
         }
         Assert.Equal(
-            ["F32 1x1x1", "P4 1x1x1", "P4P4 1x1x1", "S8 1x1x1"],
+            ["F32 1x1x1", "P4 1x1x1", "P4P4 1x1x1", "P5 1x1x1", "S8 1x1x1"],
             shapes[1].GetProperty("picks").EnumerateArray().Select(pick => $"{pick.GetProperty("layer")}").Order(StringComparer.Ordinal));
     }
 

@@ -26,7 +26,7 @@ static class PerformanceTables
         ("MatMul_B1B1I32", "", "one-bit codes: popcount"),
     ];
 
-    static readonly string[] AllFormats = ["F32", "S8", "P4", "P4P4"];
+    static readonly string[] AllFormats = ["F32", "S8", "P4", "P4P4", "P5"];
 
     /// <summary>
     /// Where a call's time goes, and what each kind of work would take at the least. Results without floors have those of products, which follow
