@@ -12,10 +12,10 @@ static class AgainstTables
 
     static readonly Dictionary<string, string> Names = new() { ["deit_tiny"] = "DeiT-Tiny", ["deit_small"] = "DeiT-Small" };
 
-    /// <summary>A row for each form of a model, a column for each combination: our time, and what the baselines take in ours.</summary>
-    public static string Ratios() => Tables(
+    /// <summary>A row for each model with these linear layers, a column for each combination: our time, and what the baselines take in ours.</summary>
+    public static string Ratios(string linear) => Tables(
         " | batch 1, 1 thread | batch 1, 2 threads | batch 8, 1 thread | batch 8, 2 threads |\n|---|---|---|---|---|---|\n",
-        (row, disturbed) => [string.Concat(Combinations(row).Select(c => disturbed && IsShared(c.Ours)
+        (row, disturbed) => $"{row["linear"]}" != linear ? [] : [string.Concat(Combinations(row).Select(c => disturbed && IsShared(c.Ours)
             ? " - |" : $" {Ms(c.Ours)}: {Times(c.Float)}, {Times(Faster(c.Dynamic, c.Qdq))} |"))]);
 
     /// <summary>A row for each form and combination: the time of each engine, and in brackets the largest difference of its logits to ours.</summary>
@@ -36,6 +36,7 @@ static class AgainstTables
         {
             var disturbed = result["load"]?.GetValue<double>() >= MaxLoad;
             var remark = disturbed ? $" **Provisional: other work kept the machine busy (load {result["load"]}); two threads are left out.**" : "";
+            if (text.Length > 0) text.Append('\n');
             text.Append(CultureInfo.InvariantCulture, $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}, ");
             text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.{remark}\n\n| model | linear layers{header}");
             foreach (var row in result["rows"]!.AsArray())

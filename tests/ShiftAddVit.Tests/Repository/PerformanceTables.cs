@@ -153,6 +153,7 @@ static class PerformanceTables
         var text = new StringBuilder();
         foreach (var result in RepositoryFiles.Results(name))
         {
+            if (text.Length > 0) text.Append('\n');
             text.Append(Line($"Machine: {result["cpu"]}, {result["runtime"]}; `{result["command"]}`, load before it {result["load"]}.\n"));
             text.Append(table(result));
         }
