@@ -83,7 +83,8 @@ abstract class IntegerKernel(KernelName name, string schedule, PackFormat packin
         *maxima = rows.Measure(o.Output + m * o.OutputStride, o.N, *maxima);
     }
 
-    static unsafe void QuantizeHeads(in LinearOperands o, int m, float* y, RowOps rows)
+    /// <summary>Quantises the heads of a row of outputs.</summary>
+    protected static unsafe void QuantizeHeads(in LinearOperands o, int m, float* y, RowOps rows)
     {
         var output = (byte*)o.Output + m * o.OutputStride;
         var d = o.Heads.HeadSize;

@@ -15,8 +15,8 @@ public sealed class KernelRegistry
     /// <summary>
     /// Best first. Measured on Zen 4, K = 192, in percent of the rate of 512-bit byte dot products: those themselves 95 in any tile, with
     /// gelu 92 pipelined and 84 otherwise; AVX2 pairs 37 where signs need no care and 23 elsewhere; portable vectors 33 (512 bits) and 27
-    /// (256), real shifts 19 (two terms: 10), look-ups 18 (9), portable 128-bit vectors 17. The reference, which runs everywhere and defines the
-    /// result, is last.
+    /// (256), real shifts 19 (two terms: 10), look-ups 18 (9), portable 128-bit vectors 17. P5 takes about twice as long as S8. The
+    /// reference, which runs everywhere and defines the result, is last.
     /// </summary>
     static ImmutableArray<Kernel> Create() =>
     [
@@ -49,7 +49,7 @@ public sealed class KernelRegistry
         new MatDistance_U8S8I32_1x1_Reference(),
     ];
 
-    /// <summary>The kernels of a tile: one for each type of weights that its products are exact for.</summary>
+    /// <summary>The kernels of a tile: one for each type of weights that its products are exact for and its panels fit.</summary>
     static IEnumerable<Kernel> DotProducts(DotProductTile tile, KernelSchedule schedule = KernelSchedule.Default)
     {
         if (tile.Products != ProductForm.SignedPairs) yield return new DotProductKernel(Operation.MatShift, NumberType.P4, tile, schedule);
@@ -57,7 +57,7 @@ public sealed class KernelRegistry
         yield return new DotProductKernel(Operation.MatShift, NumberType.P4P4, tile, schedule);
         var bytes = new DotProductKernel(Operation.MatMul, NumberType.S8, tile, schedule);
         yield return bytes;
-        yield return new SplitKernel(bytes);
+        if (tile.Vectors % 2 == 0) yield return new SplitKernel(bytes);
     }
 
     static IEnumerable<Kernel> Portable<TInteger, TFloat>(KernelIsa isa)

@@ -6,7 +6,8 @@ namespace ShiftAddVit.Packing;
 /// <summary>
 /// The order in which a kernel wants its weights [N,K]: panels of Nr outputs, in each panel groups of consecutive inputs, that is
 /// [ceil(N / Nr)][ceil(K / KGroup)][Nr][KGroup] elements. Outputs beyond N and inputs beyond K are 0. A panel may begin with the values
-/// that its accumulators start at. Bound to a kernel, never saved.
+/// that its accumulators start at. Where a weight has two parts, each group has the first ones of all outputs, then the second ones. Bound
+/// to a kernel, never saved.
 /// </summary>
 public sealed record PackFormat
 {
@@ -54,7 +55,7 @@ public sealed record PackFormat
     public WeightFormat? Element { get; }
 
     /// <summary>Outputs in a panel.</summary>
-    public int Nr { get; }
+    public int Nr { get; private init; }
 
     /// <summary>Consecutive inputs of one output that lie together.</summary>
     public int KGroup { get; }
@@ -62,25 +63,23 @@ public sealed record PackFormat
     /// <summary>Whether a panel begins with the values that its accumulators start at.</summary>
     public bool AccumulatorStarts { get; }
 
-    /// <summary>
-    /// How many S8 make up a weight: 2 for P5, 255 times a high one plus a low one. The outputs of a panel come once with the high ones, then once with
-    /// the low ones.
-    /// </summary>
+    /// <summary>How many S8 make up a weight: 2 for P5, 255 times a high one plus a low one.</summary>
     public int Parts { get; private init; } = 1;
 
-    /// <summary>This order of S8 for weights of two parts.</summary>
-    /// <exception cref="InvalidOperationException">Elements are not S8.</exception>
-    public PackFormat InTwoParts() =>
-        Element == WeightFormat.S8 ? this with { Parts = 2 } : throw new InvalidOperationException($"{Element} is not the part of a weight");
+    /// <summary>Elements of a panel beside each other: all parts of its outputs.</summary>
+    internal int Columns => Parts * Nr;
 
-    internal int StartBytes => AccumulatorStarts ? Nr * sizeof(int) : 0;
+    internal int StartBytes => AccumulatorStarts ? Columns * sizeof(int) : 0;
+
+    /// <summary>This order of S8 for weights of two parts, which fill a panel with half as many outputs.</summary>
+    /// <exception cref="InvalidOperationException">Elements are not S8, or outputs are odd.</exception>
+    public PackFormat InTwoParts() => Element == WeightFormat.S8 && Nr % 2 == 0
+        ? this with { Parts = 2, Nr = Nr / 2 } : throw new InvalidOperationException($"{Nr} {Element} are not the parts of weights");
 
     int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, null => 1, _ => 8 };
 
-    /// <summary>Bytes of one panel, all parts of it: the distance from output n to output n + Nr.</summary>
-    public long PanelBytes(int k) => Parts * PartBytes(k);
-
-    long PartBytes(int k) => StartBytes + (long)Groups(k) * Nr * KGroup * BitsPerElement / 8;
+    /// <summary>Bytes of one panel: the distance from output n to output n + Nr.</summary>
+    public long PanelBytes(int k) => StartBytes + (long)Groups(k) * Columns * KGroup * BitsPerElement / 8;
 
     /// <summary>Bytes of all packed weights [N,K].</summary>
     public long ByteLength(int n, int k) => (n + Nr - 1) / Nr * PanelBytes(k);
@@ -180,15 +179,16 @@ public sealed record PackFormat
     /// <summary>Places a part of the elements of output <paramref name="n"/>; the nibbles of P4 are filled from the low one.</summary>
     void PackRow(ReadOnlySpan<sbyte> row, int n, int part, Span<byte> packed)
     {
-        var partBytes = (int)PartBytes(row.Length);
-        var panel = packed.Slice((n / Nr * Parts + part) * partBytes, partBytes);
+        var panelBytes = (int)PanelBytes(row.Length);
+        var panel = packed.Slice(n / Nr * panelBytes, panelBytes);
         var elements = panel[StartBytes..];
-        if (BitsPerElement == 8) PackBytes(MemoryMarshal.AsBytes(row), elements[(n % Nr * KGroup)..]);
-        else PackNibbles(row, n % Nr * KGroup, elements);
-        if (AccumulatorStarts) MemoryMarshal.Cast<byte, int>(panel[..StartBytes])[n % Nr] = -ZeroPoint * Sum(row);
+        var column = part * Nr + n % Nr;
+        if (BitsPerElement == 8) PackBytes(MemoryMarshal.AsBytes(row), elements[(column * KGroup)..]);
+        else PackNibbles(row, column * KGroup, elements);
+        if (AccumulatorStarts) MemoryMarshal.Cast<byte, int>(panel[..StartBytes])[column] = -ZeroPoint * Sum(row);
     }
 
-    /// <summary>Group by group, Nr groups apart; four bytes as one, because models have millions of them.</summary>
+    /// <summary>Group by group, as many groups apart as there are columns; four bytes as one, because models have millions of them.</summary>
     void PackBytes(ReadOnlySpan<byte> row, Span<byte> elements)
     {
         var k = 0;
@@ -196,10 +196,10 @@ public sealed record PackFormat
         {
             var from = MemoryMarshal.Cast<byte, int>(row);
             var to = MemoryMarshal.Cast<byte, int>(elements);
-            for (int group = 0, at = 0; group < from.Length; group++, at += Nr) to[at] = from[group];
+            for (int group = 0, at = 0; group < from.Length; group++, at += Columns) to[at] = from[group];
             k = from.Length * sizeof(int);
         }
-        for (; k < row.Length; k += KGroup) row.Slice(k, int.Min(KGroup, row.Length - k)).CopyTo(elements[(k * Nr)..]);
+        for (; k < row.Length; k += KGroup) row.Slice(k, int.Min(KGroup, row.Length - k)).CopyTo(elements[(k * Columns)..]);
     }
 
     void PackNibbles(ReadOnlySpan<sbyte> row, int first, Span<byte> elements)

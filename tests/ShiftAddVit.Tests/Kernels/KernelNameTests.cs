@@ -17,7 +17,7 @@ public class KernelNameTests
     [Fact]
     public void Accumulators_have_the_bytes_that_the_name_says()
     {
-        Assert.True(KernelName.TryParse("MatShift_U8P5I64_6x64_Avx512Vnni", out var wide));
+        Assert.True(KernelName.TryParse("MatShift_U8P5I64_6x32_Avx512Vnni", out var wide));
         Assert.Equal((NumberType.P5, NumberType.I64, sizeof(long), sizeof(int)), (wide.B, wide.Acc, wide.AccumulatorBytes, Example.AccumulatorBytes));
     }
 

@@ -59,23 +59,29 @@ public class PackFormatTests
                 AssertPacked(new(WeightFormat.P5, nr, kGroup), WeightFormat.P5, n, k, (packed, i) => packed[i], P5.Encode);
     }
 
-    /// <summary>Panels in turn are those of two planes of S8, with the starts that go with each.</summary>
+    /// <summary>A panel is that of S8 with the high bytes of its outputs, then the low ones.</summary>
     [Fact]
-    public void Weights_of_two_parts_are_two_planes_panel_by_panel()
+    public void Weights_of_two_parts_are_panels_of_twice_as_many_bytes()
     {
-        foreach (var order in new PackFormat[] { new(WeightFormat.S8, 3, 1), new(WeightFormat.S8, 4, 2), new(WeightFormat.S8, 8, 4, accumulatorStarts: true) })
-            foreach (var (n, k) in Shapes(order.Nr, order.KGroup))
+        foreach (var order in new PackFormat[] { new(WeightFormat.S8, 2, 1), new(WeightFormat.S8, 6, 2), new(WeightFormat.S8, 8, 4, accumulatorStarts: true) })
+        {
+            var split = order.InTwoParts();
+            foreach (var (n, k) in Shapes(split.Nr, split.KGroup))
             {
                 var values = AllValues(WeightFormat.P5, n * k);
-                using var packed = order.InTwoParts().Pack(WeightPlane.Encode(WeightFormat.P5, n, k, values));
-                using var high = order.Pack(WeightPlane.Encode(WeightFormat.S8, n, k, [.. values.Select(value => (short)P5.High(value))]));
-                using var low = order.Pack(WeightPlane.Encode(WeightFormat.S8, n, k, [.. values.Select(value => (short)P5.Low(value))]));
-                var panel = (int)order.PanelBytes(k);
-                Assert.Equal(2 * panel, order.InTwoParts().PanelBytes(k));
-                Assert.Equal(Panels(high, panel).Zip(Panels(low, panel), (h, l) => (byte[])[.. h, .. l]), Panels(packed, 2 * panel));
+                using var packed = split.Pack(WeightPlane.Encode(WeightFormat.P5, n, k, values));
+                var panels = (n + split.Nr - 1) / split.Nr;
+                var bytes = new short[panels * order.Nr * k];
+                for (var i = 0; i < n * k; i++)
+                {
+                    var column = i / k / split.Nr * order.Nr + i / k % split.Nr;
+                    (bytes[column * k + i % k], bytes[(column + split.Nr) * k + i % k]) = (P5.High(values[i]), P5.Low(values[i]));
+                }
+                using var expected = order.Pack(WeightPlane.Encode(WeightFormat.S8, panels * order.Nr, k, bytes));
+                Assert.Equal(expected.AsSpan<byte>(), packed.AsSpan<byte>());
+                Assert.Equal(order.PanelBytes(k), split.PanelBytes(k));
             }
-
-        static IEnumerable<byte[]> Panels(AlignedBuffer packed, int bytes) => packed.AsSpan<byte>().ToArray().Chunk(bytes);
+        }
     }
 
     static IEnumerable<(int N, int K)> Shapes(int nr, int kGroup) =>
@@ -167,9 +173,10 @@ public class PackFormatTests
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.P4P4, 1, 1).Pack(plane));
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.F32, 1, 1).Pack(plane));
         Assert.Throws<ArgumentException>(() => PackFormat.OneBit(1).Pack(plane));
-        Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.S8, 1, 1).InTwoParts().Pack(plane));
+        Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.S8, 2, 1).InTwoParts().Pack(plane));
         Assert.Throws<ArgumentException>(() => new PackFormat(WeightFormat.S8, 1, 1).Pack(WeightPlane.Encode(WeightFormat.P5, 1, 1, [1])));
-        Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.P4P4, 1, 1).InTwoParts());
+        Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.P4P4, 2, 1).InTwoParts());
+        Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.S8, 3, 1).InTwoParts());
         Assert.Throws<InvalidOperationException>(() => PackFormat.OneBit(1).Pack(1, 1, [1f]));
         Assert.Throws<InvalidOperationException>(() => new PackFormat(WeightFormat.S8, 1, 1).PackBits(1, 1, [1], new uint[1]));
         Assert.Throws<ArgumentOutOfRangeException>(() => PackFormat.OneBit(0));

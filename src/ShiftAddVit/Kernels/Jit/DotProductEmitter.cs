@@ -51,6 +51,8 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
     public static MemoryOperand Spill(int slot) =>
         VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.Spill)) + slot * 8 * sizeof(float));
 
+    public static MemoryOperand HighWeight { get; } = VectorAssembler.At(rdi, Offset(nameof(DotProductArguments.HighWeight)));
+
     static int Offset(string field) => (int)Marshal.OffsetOf<DotProductArguments>(field);
 
     void LoadConstants()
@@ -92,7 +94,7 @@ sealed class DotProductEmitter(DotProductKey key, DotProductTile tile)
         _code.Label(ref end);
     }
 
-    int FirstAccumulator(int set) => tile.Isa.Registers - (set + 1) * key.Rows * key.Vectors;
+    int FirstAccumulator(int set) => tile.Isa.Registers - (set + 1) * key.Rows * key.SumVectors(tile);
 
     TileProductEmitter Sums(Assembler code, int set, bool overlaps) => new(key, tile, code, FirstAccumulator(set), overlaps);
 

@@ -1,5 +1,5 @@
 using Iced.Intel;
-
+using ShiftAddVit.Tensors;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -46,19 +46,22 @@ sealed unsafe class DotProductKernel : IntegerKernel
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
             Output = o.Output, OutputStride = o.OutputStride * sizeof(int),
         };
-        Run(o.M, o.N, o.K, ref arguments, null);
+        Run(o.M, o.N, Key(o.M, o.K, null), ref arguments);
     }
 
-    /// <summary>
-    /// Gelu by its exact formula is left to the row operations, once the rows are complete; so are heads that are not a panel each, and offsets.
-    /// </summary>
+    /// <summary>Heads that are not a panel each are left to the row operations, once the rows are complete; so are offsets.</summary>
     public override void Run(in LinearOperands o, RowOps rows)
     {
-        if (o.Offsets is not null || (o.Epilogue == Epilogue.QuantizeHeads && !Quantizes(o)))
-        {
-            base.Run(o, rows);
-            return;
-        }
+        if (o.Offsets is not null || (o.Epilogue == Epilogue.QuantizeHeads && !Quantizes(o))) base.Run(o, rows);
+        else Run(o, rows, split: false);
+    }
+
+    /// <summary>The same layer of weights in two parts, without heads and offsets.</summary>
+    public void RunSplit(in LinearOperands o, RowOps rows) => Run(o, rows, split: true);
+
+    /// <summary>Gelu by its exact formula is left to the row operations too.</summary>
+    void Run(in LinearOperands o, RowOps rows, bool split)
+    {
         var arguments = new DotProductArguments
         {
             Activations = o.Activations, ActivationStride = o.ActivationStride, Panel = o.Weights,
@@ -67,40 +70,44 @@ sealed unsafe class DotProductKernel : IntegerKernel
             RowScales = o.RowScales, ColumnScales = o.ColumnScales, Bias = o.Bias,
             Table = o.Epilogue == Epilogue.QuantizeHeads ? HeadConstants.Pointer : GeluTable.Pointer,
             RowResults = o.Epilogue == Epilogue.QuantizeHeads ? o.Heads.Scales : o.RowMaxima, RowResultStep = o.Heads.Stride * sizeof(float),
+            HighWeight = P5.HighWeight,
         };
-        var measures = o.RowMaxima is not null && Measures(o);
-        Run(o.M, o.N, o.K, ref arguments, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue, measures);
+        var key = Key(o.M, o.K, o.Epilogue == Epilogue.Gelu ? Epilogue.Store : o.Epilogue, split);
+        var measures = o.RowMaxima is not null && Measures(o, key);
+        Run(o.M, o.N, key with { Measures = measures }, ref arguments);
         for (var m = 0; o.Epilogue == Epilogue.Gelu && m < o.M; m++) rows.Gelu(o.Output + m * o.OutputStride, o.N, o.Output + m * o.OutputStride);
         for (var m = 0; o.RowMaxima is not null && !measures && m < o.M; m++) Measure(o, m, rows);
     }
 
     /// <summary>What lies beyond N in a panel has a gelu too, so that panels must be whole.</summary>
-    bool Measures(in LinearOperands o) =>
-        Tile.Isa.LargerMagnitude != Code.INVALID && o.N % Tile.Nr == 0 && o.Epilogue is not Epilogue.Gelu;
+    bool Measures(in LinearOperands o, DotProductKey key) =>
+        Tile.Isa.LargerMagnitude != Code.INVALID && o.N % key.Nr(Tile) == 0 && o.Epilogue is not Epilogue.Gelu;
 
     bool Quantizes(in LinearOperands o) => HeadQuantizationEmitter.Fits(Tile) && o.Heads.HeadSize == Tile.Nr;
 
     static int ElementBytes(Epilogue? epilogue) => epilogue == Epilogue.QuantizeHeads ? sizeof(byte) : sizeof(float);
 
+    /// <summary>The code for whole panels and M rows; no epilogue leaves int32.</summary>
+    DotProductKey Key(int m, int k, Epilogue? epilogue, bool split = false) =>
+        new(Tile.RowsFor(m, k), split ? Tile.Vectors / 2 : Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k), Split: split);
+
     /// <summary>The whole panels, then what is left of N.</summary>
     /// <param name="m">M.</param>
     /// <param name="n">N.</param>
-    /// <param name="k">K.</param>
+    /// <param name="key">The code for whole panels.</param>
     /// <param name="start">The arguments of the first tile, its counts not set; changed.</param>
-    /// <param name="epilogue">Null for int32.</param>
-    /// <param name="measures">Whether the largest magnitudes of rows are kept.</param>
-    void Run(int m, int n, int k, ref DotProductArguments start, Epilogue? epilogue, bool measures = false)
+    void Run(int m, int n, DotProductKey key, ref DotProductArguments start)
     {
-        var (panels, width) = Math.DivRem(n, Tile.Nr);
+        var (nr, panelBytes) = (key.Nr(Tile), Packing.PanelBytes(key.Inputs));
+        var (panels, width) = Math.DivRem(n, nr);
         var (vectors, tail) = Math.DivRem(width, Tile.Isa.Lanes);
-        start.End = start.Panel + Packing.ByteLength(n, k);
-        var key = new DotProductKey(Tile.RowsFor(m, k), Tile.Vectors, Masked: false, k, epilogue, Tile.Pipelines(m, k), measures);
+        start.End = start.Panel + (width == 0 ? panels : panels + 1) * panelBytes;
         if (panels > 0) RunPanels(panels, m, key, start);
         if (width == 0) return;
-        start.Panel += panels * Packing.PanelBytes(k);
-        start.Output = (float*)start.Output + panels * Tile.Nr;
-        start.ColumnScales += panels * Tile.Nr;
-        start.Bias += panels * Tile.Nr;
+        start.Panel += panels * panelBytes;
+        start.Output = (float*)start.Output + panels * nr;
+        start.ColumnScales += panels * nr;
+        start.Bias += panels * nr;
         start.Mask = (1 << tail) - 1;
         if (!Tile.Isa.HasMaskRegisters)
             for (var lane = 0; lane < tail; lane++) start.TailLanes[lane] = -1;
@@ -127,7 +134,7 @@ sealed unsafe class DotProductKernel : IntegerKernel
         (arguments.SumTiles, arguments.EpilogueTiles) = (tiles, tiles);
         arguments.FirstActivations = arguments.Activations;
         arguments.FirstRowScales = arguments.RowScales;
-        arguments.OutputStep = Tile.Nr * ElementBytes(key.Epilogue) - tiles * key.Rows * arguments.OutputStride;
+        arguments.OutputStep = key.Nr(Tile) * ElementBytes(key.Epilogue) - tiles * key.Rows * arguments.OutputStride;
         arguments.RowResultStep -= tiles * key.Rows * key.RowResultBytes;
         arguments.Ahead = arguments.Panel + Packing.PanelBytes(key.Inputs);
         Find(key)(&arguments);

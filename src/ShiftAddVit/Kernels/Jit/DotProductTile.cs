@@ -40,22 +40,32 @@ sealed record DotProductTile(VectorIsa Isa, ProductForm Products, int Rows, int 
 /// <param name="Epilogue">What becomes of the sums; null when they are stored as they are, in int32.</param>
 /// <param name="Pipelined">Whether the epilogue of a tile overlaps with the sums of the next.</param>
 /// <param name="Measures">Whether the largest magnitudes of rows are kept.</param>
+/// <param name="Split">
+/// Whether of the vectors of a panel the first half are sums of high bytes, and the second sums of low bytes of the same outputs
+/// (<see cref="P5.HighWeight"/>); all of them are computed.
+/// </param>
 readonly record struct DotProductKey(
-    int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false)
+    int Rows, int Vectors, bool Masked, int Inputs, Epilogue? Epilogue, bool Pipelined = false, bool Measures = false, bool Split = false)
 {
+    /// <summary>Vectors of sums of a row.</summary>
+    public int SumVectors(DotProductTile tile) => Split ? tile.Vectors : Vectors;
+
+    /// <summary>Outputs in a panel.</summary>
+    public int Nr(DotProductTile tile) => Split ? tile.Nr / 2 : tile.Nr;
+
     /// <summary>Bytes that are kept of each row besides its outputs: a head's scale, or a vector of magnitudes.</summary>
     public int RowResultBytes =>
         Measures ? RowOps.MaximumLanes * sizeof(float) : Epilogue == Kernels.Epilogue.QuantizeHeads ? sizeof(float) : 0;
 
     /// <summary>All of it: keys are looked up at every call.</summary>
     long Bits => ((long)Inputs << 32) | ((long)Rows << 24) | ((long)Vectors << 16)
-        | (Epilogue is { } epilogue ? ((long)epilogue + 1) << 8 : 0) | (Measures ? 4L : 0) | (Masked ? 2L : 0) | (Pipelined ? 1L : 0);
+        | (Epilogue is { } epilogue ? ((long)epilogue + 1) << 8 : 0) | (Split ? 8L : 0) | (Measures ? 4L : 0) | (Masked ? 2L : 0) | (Pipelined ? 1L : 0);
 
     public bool Equals(DotProductKey other) => Bits == other.Bits;
 
     public override int GetHashCode() => (int)(((ulong)Bits * 0x9E3779B97F4A7C15) >> 32);
 
-    public override string ToString() => $"{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}{(Measures ? "_Measured" : "")}";
+    public override string ToString() => $"{Rows}x{Vectors}{(Masked ? "m" : "")}{(Pipelined ? "p" : "")}{(Split ? "s" : "")}_k{Inputs}_{Epilogue?.ToString() ?? "Int32"}{(Measures ? "_Measured" : "")}";
 }
 
 /// <summary>The arguments of generated code, which it advances from tile to tile and from panel to panel. Strides are in bytes.</summary>
@@ -121,4 +131,7 @@ unsafe struct DotProductArguments
     /// <summary>What is fetched after those, once: the beginning of what is read next.</summary>
     public byte* Next;
     public byte* NextEnd;
+
+    /// <summary><see cref="P5.HighWeight"/>.</summary>
+    public double HighWeight;
 }

@@ -13,7 +13,7 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
     /// <summary>Vector registers taken, from 0 up.</summary>
     public const int Registers = 4;
 
-    const int First = 0, Second = 1;
+    const int First = 0, Second = 1, Third = 2, Fourth = 3;
 
     readonly TableGeluEmitter _gelu = TableGeluEmitter.Create(vectors);
 
@@ -34,9 +34,10 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
         }
         for (var i = 0; i < key.Rows; i++)
         {
-            for (var j = 0; j < key.Vectors; j++) Finish(i, j, firstAccumulator + i * key.Vectors + j);
-            if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, firstAccumulator + i * key.Vectors);
-            if (key.Measures) Measure(i, firstAccumulator + i * key.Vectors);
+            var first = firstAccumulator + i * key.SumVectors(tile);
+            for (var j = 0; j < key.Vectors; j++) Finish(i, j, first + j);
+            if (key.Epilogue == Epilogue.QuantizeHeads) new HeadQuantizationEmitter(code, vectors).Emit(i, first);
+            if (key.Measures) Measure(i, first);
             code.add(r9, DotProductEmitter.Argument(nameof(DotProductArguments.OutputStride)));
         }
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Output)), r9);
@@ -59,8 +60,8 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
             code.mov(rax, DotProductEmitter.Argument(nameof(DotProductArguments.RowResultStep)));
             code.add(DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)), rax);
         }
-        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.ColumnScales)), tile.Nr * sizeof(float));
-        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Bias)), tile.Nr * sizeof(float));
+        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.ColumnScales)), key.Nr(tile) * sizeof(float));
+        code.add(DotProductEmitter.Argument(nameof(DotProductArguments.Bias)), key.Nr(tile) * sizeof(float));
         DotProductEmitter.Land(code, ref below);
     }
 
@@ -99,13 +100,29 @@ sealed class TileEpilogueEmitter(DotProductKey key, DotProductTile tile, Assembl
     /// <summary>y = (float)acc * (sx * sw) + bias.</summary>
     void Dequantize(int row, int vector, int y, bool tail)
     {
+        if (key.Split) Join(y);
         vectors.Broadcast(First, VectorAssembler.At(r11, row * sizeof(float)));
         vectors.Load(Second, VectorAssembler.At(rsi, vector * Isa.Bytes), tail);
         vectors.Do(Isa.Multiply, First, First, Second);
-        vectors.Do(Isa.ToFloat, y, y);
+        if (!key.Split) vectors.Do(Isa.ToFloat, y, y);
         vectors.Do(Isa.Multiply, y, y, First);
         code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Bias)));
         vectors.Load(Second, VectorAssembler.At(rcx, vector * Isa.Bytes), tail);
         vectors.Do(Isa.Add, y, y, Second);
+    }
+
+    /// <summary>y = (float)(255 high + low), which doubles hold, half a vector at a time. The high sums are where y goes.</summary>
+    void Join(int high)
+    {
+        var low = high + tile.Vectors / 2;
+        vectors.BroadcastDouble(Fourth, DotProductEmitter.HighWeight);
+        for (var half = 0; half < 2; half++)
+        {
+            vectors.HalfToDouble(First, high, half);
+            vectors.HalfToDouble(Second + half, low, half);
+            vectors.Do(Isa.MultiplyAddDouble, Second + half, First, Fourth);
+            vectors.DoubleToHalf(Second + half, Second + half);
+        }
+        vectors.JoinHalves(high, Second, Third);
     }
 }

@@ -22,10 +22,12 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     static readonly AssemblerRegister64[] Bases = [r8, rsi, r9, r11];
 
     readonly VectorAssembler _vectors = DotProductEmitter.Vectors(tile, code);
-    readonly ByteProducts _products = ByteProducts.Create(tile.Products, DotProductEmitter.Vectors(tile, code), firstAccumulator - key.Vectors);
+    readonly ByteProducts _products = ByteProducts.Create(tile.Products, DotProductEmitter.Vectors(tile, code), firstAccumulator - key.SumVectors(tile));
+
+    int Vectors => key.SumVectors(tile);
 
     /// <summary>Below the accumulators, where all weights of a group are kept and activations come in turn.</summary>
-    int FirstWeights => firstAccumulator - key.Vectors;
+    int FirstWeights => firstAccumulator - Vectors;
 
     int GroupBytes => tile.Vectors * tile.Isa.Bytes;
 
@@ -75,15 +77,15 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
         var isa = _vectors.Isa;
         if (tile.Packing.AccumulatorStarts)
         {
-            for (var j = 0; j < key.Vectors; j++) _vectors.Load(Accumulator(0, j), VectorAssembler.At(rdx, j * isa.Bytes));
+            for (var j = 0; j < Vectors; j++) _vectors.Load(Accumulator(0, j), VectorAssembler.At(rdx, j * isa.Bytes));
             code.add(rdx, GroupBytes);
         }
         else
         {
-            for (var j = 0; j < key.Vectors; j++) _vectors.Do(isa.Clear, Accumulator(0, j), Accumulator(0, j), Accumulator(0, j));
+            for (var j = 0; j < Vectors; j++) _vectors.Do(isa.Clear, Accumulator(0, j), Accumulator(0, j), Accumulator(0, j));
         }
         for (var i = 1; i < key.Rows; i++)
-            for (var j = 0; j < key.Vectors; j++) _vectors.Do(isa.Copy, Accumulator(i, j), Accumulator(0, j));
+            for (var j = 0; j < Vectors; j++) _vectors.Do(isa.Copy, Accumulator(i, j), Accumulator(0, j));
     }
 
     void Loop(int count)
@@ -116,7 +118,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
     /// <summary>All weights of a group in registers, activations in turn.</summary>
     void AddByRows(int group, int inputs)
     {
-        for (var j = 0; j < key.Vectors; j++) _vectors.Load(FirstWeights + j, Weights(group, j));
+        for (var j = 0; j < Vectors; j++) _vectors.Load(FirstWeights + j, Weights(group, j));
         for (var i = 0; i < key.Rows; i++)
         {
             if (inputs == GroupInputs) _products.TakeActivations(Row(i, group * GroupInputs).ToMemoryOperand(64));
@@ -125,7 +127,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
                 LoadBytes(i, group * GroupInputs, inputs);
                 _products.TakeActivations(Register.EAX);
             }
-            for (var j = 0; j < key.Vectors; j++) _products.Add(Accumulator(i, j), FirstWeights + j);
+            for (var j = 0; j < Vectors; j++) _products.Add(Accumulator(i, j), FirstWeights + j);
         }
     }
 
@@ -142,7 +144,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
                 _vectors.Broadcast(activations + i, Register.EAX);
             }
         }
-        for (var j = 0; j < key.Vectors; j++)
+        for (var j = 0; j < Vectors; j++)
         {
             _vectors.Load(weights, Weights(group, j));
             for (var i = 0; i < key.Rows; i++) _vectors.Do(tile.Isa.DotProduct, Accumulator(i, j), activations + i, weights);
@@ -165,7 +167,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
 
     void AddProducts(int row)
     {
-        for (var j = 0; j < key.Vectors; j++) _products.Add(Accumulator(row, j), FirstWeights + j);
+        for (var j = 0; j < Vectors; j++) _products.Add(Accumulator(row, j), FirstWeights + j);
     }
 
     /// <summary>Moves the arguments to the tile below, or to the first of the next panel.</summary>
@@ -205,7 +207,7 @@ sealed class TileProductEmitter(DotProductKey key, DotProductTile tile, Assemble
         code.mov(DotProductEmitter.Argument(nameof(DotProductArguments.Ahead)), rax);
     }
 
-    int Accumulator(int row, int vector) => firstAccumulator + row * key.Vectors + vector;
+    int Accumulator(int row, int vector) => firstAccumulator + row * Vectors + vector;
 
     int BaseCount => (key.Rows + RowsPerBase - 1) / RowsPerBase;
 

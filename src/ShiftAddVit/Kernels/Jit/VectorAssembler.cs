@@ -81,6 +81,23 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
     public void Do(Code operation, int to, int left, MemoryOperand right) =>
         code.AddInstruction(Instruction.Create(operation, Vector(to), Vector(left), right));
 
+    /// <summary>A double of memory in every lane of 64 bits.</summary>
+    public void BroadcastDouble(int to, MemoryOperand from) => code.AddInstruction(Instruction.Create(Isa.BroadcastDouble, Vector(to), from));
+
+    /// <summary>The int32 of the lower (0) or upper half (1) of a vector as doubles.</summary>
+    public void HalfToDouble(int to, int from, int half)
+    {
+        if (half == 1) code.AddInstruction(Instruction.Create(Isa.Half, Half(to), Vector(from), half));
+        code.AddInstruction(Instruction.Create(Isa.ToDouble, Vector(to), Half(half == 1 ? to : from)));
+    }
+
+    /// <summary>Doubles rounded to floats, in the lower half.</summary>
+    public void DoubleToHalf(int to, int from) => code.AddInstruction(Instruction.Create(Isa.DoubleToFloat, Half(to), Vector(from)));
+
+    /// <summary>A vector of two lower halves.</summary>
+    public void JoinHalves(int to, int lower, int upper) =>
+        code.AddInstruction(Instruction.Create(Isa.JoinHalves, Vector(to), Vector(lower), Half(upper), 1));
+
     /// <summary>The larger of two magnitudes, lane by lane.</summary>
     public void LargerMagnitude(int to, int left, int right) =>
         code.AddInstruction(Instruction.Create(Isa.LargerMagnitude, Vector(to), Vector(left), Vector(right), LargerWithoutSign));
@@ -98,4 +115,6 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
         code.AddInstruction(Instruction.Create(Code.VEX_Vblendvps_ymm_ymm_ymmm256_ymm, Vector(to), Vector(to), Vector(other), Vector(mask)));
 
     Register Vector(int number) => Isa.First + number;
+
+    Register Half(int number) => Isa.FirstHalf + number;
 }

@@ -11,6 +11,9 @@ sealed record VectorIsa
     /// <summary>The first vector register; the others follow.</summary>
     public required Register First { get; init; }
 
+    /// <summary>The lower half of the first.</summary>
+    public required Register FirstHalf { get; init; }
+
     /// <summary>How many registers there are.</summary>
     public required int Registers { get; init; }
 
@@ -52,10 +55,28 @@ sealed record VectorIsa
     /// <summary>a = a * b + c.</summary>
     public required Code MultiplyAdd { get; init; }
 
+    /// <summary>The upper or the lower half of a register to half a one.</summary>
+    public required Code Half { get; init; }
+
+    /// <summary>A register whose upper half is replaced.</summary>
+    public required Code JoinHalves { get; init; }
+
+    public required Code BroadcastDouble { get; init; }
+
+    /// <summary>Half a register of int32 to doubles.</summary>
+    public required Code ToDouble { get; init; }
+
+    /// <summary>a = b * c + a, in doubles.</summary>
+    public required Code MultiplyAddDouble { get; init; }
+
+    /// <summary>Doubles to half a register of floats.</summary>
+    public required Code DoubleToFloat { get; init; }
+
     public static VectorIsa Avx512Vnni { get; } = new()
     {
         Name = KernelIsa.Avx512Vnni,
         First = Register.ZMM0,
+        FirstHalf = Register.YMM0,
         Registers = 32,
         Bytes = 64,
         HasMaskRegisters = true,
@@ -75,12 +96,19 @@ sealed record VectorIsa
         Max = Code.EVEX_Vmaxps_zmm_k1z_zmm_zmmm512b32_sae,
         LargerMagnitude = Code.EVEX_Vrangeps_zmm_k1z_zmm_zmmm512b32_imm8_sae,
         MultiplyAdd = Code.EVEX_Vfmadd213ps_zmm_k1z_zmm_zmmm512b32_er,
+        Half = Code.EVEX_Vextracti64x4_ymmm256_k1z_zmm_imm8,
+        JoinHalves = Code.EVEX_Vinserti64x4_zmm_k1z_zmm_ymmm256_imm8,
+        BroadcastDouble = Code.EVEX_Vbroadcastsd_zmm_k1z_xmmm64,
+        ToDouble = Code.EVEX_Vcvtdq2pd_zmm_k1z_ymmm256b32_er,
+        MultiplyAddDouble = Code.EVEX_Vfmadd231pd_zmm_k1z_zmm_zmmm512b64_er,
+        DoubleToFloat = Code.EVEX_Vcvtpd2ps_ymm_k1z_zmmm512b64_er,
     };
 
     public static VectorIsa Avx2 { get; } = new()
     {
         Name = KernelIsa.Avx2,
         First = Register.YMM0,
+        FirstHalf = Register.XMM0,
         Registers = 16,
         Bytes = 32,
         HasMaskRegisters = false,
@@ -100,6 +128,12 @@ sealed record VectorIsa
         Max = Code.VEX_Vmaxps_ymm_ymm_ymmm256,
         LargerMagnitude = Code.INVALID,
         MultiplyAdd = Code.VEX_Vfmadd213ps_ymm_ymm_ymmm256,
+        Half = Code.VEX_Vextracti128_xmmm128_ymm_imm8,
+        JoinHalves = Code.VEX_Vinserti128_ymm_ymm_xmmm128_imm8,
+        BroadcastDouble = Code.VEX_Vbroadcastsd_ymm_m64,
+        ToDouble = Code.VEX_Vcvtdq2pd_ymm_xmmm128,
+        MultiplyAddDouble = Code.VEX_Vfmadd231pd_ymm_ymm_ymmm256,
+        DoubleToFloat = Code.VEX_Vcvtpd2ps_xmm_ymmm256,
     };
 
     public static VectorIsa AvxVnni { get; } = Avx2 with { Name = KernelIsa.AvxVnni, DotProduct = Code.VEX_Vpdpbusd_ymm_ymm_ymmm256 };

@@ -20,6 +20,10 @@ public class GeneratedCodeTests
     public static TheoryData<string> NamesWithTwins =>
         [.. DotProductKernels.Where(kernel => kernel.Name.Isa == KernelIsa.AvxVnni).Select(kernel => kernel.Name.ToString())];
 
+    /// <summary>Those that weights of two parts are summed by.</summary>
+    public static TheoryData<string> NamesOfSplitKernels => [.. Registry.Kernels.OfType<SplitKernel>().Select(kernel => kernel.Bytes)
+        .OfType<DotProductKernel>().Select(kernel => kernel.Name.ToString())];
+
     static DotProductKernel Find(string name) => DotProductKernels.Single(kernel => kernel.Name.ToString() == name);
 
     /// <summary>A kernel's code for a full tile with a tail and a rest of inputs.</summary>
@@ -31,8 +35,15 @@ public class GeneratedCodeTests
         Emit(Key(kernel, DotProductTile.PipelinedRows) with { Pipelined = true }, kernel.Tile);
 
     /// <summary>The code of all forms of a kernel.</summary>
-    static IEnumerable<List<Instruction>> EmitAll(string name) =>
-        Find(name) is { Tile.PipelinedInputs: > 0 } kernel ? [Emit(name), EmitPipelined(kernel)] : [Emit(name)];
+    static IEnumerable<List<Instruction>> EmitAll(string name)
+    {
+        var kernel = Find(name);
+        yield return Emit(name);
+        if (kernel.Tile.PipelinedInputs > 0) yield return EmitPipelined(kernel);
+        if (kernel.Tile.Vectors % 2 == 0) yield return Emit(Split(kernel), kernel.Tile);
+    }
+
+    static DotProductKey Split(DotProductKernel kernel) => Key(kernel, kernel.Tile.Rows) with { Vectors = kernel.Tile.Vectors / 2, Split = true };
 
     static DotProductKey Key(DotProductKernel kernel, int rows) => new(rows, kernel.Tile.Vectors, Masked: true, Inputs, Epilogue.TableGelu);
 
@@ -74,6 +85,18 @@ public class GeneratedCodeTests
         foreach (var instruction in EmitAll(name).SelectMany(code => code.SkipLast(1)))
             foreach (var used in factory.GetInfo(instruction).GetUsedRegisters())
                 if (used.Access is OpAccess.Write or OpAccess.ReadWrite) Assert.DoesNotContain(used.Register.GetFullRegister(), preserved);
+    }
+
+    /// <summary>The sums of both halves of a panel, and each of them once to doubles, two halves a vector.</summary>
+    [Theory, MemberData(nameof(NamesOfSplitKernels))]
+    public void Split_weights_take_two_sums_an_output(string name)
+    {
+        var kernel = Find(name);
+        var (whole, split) = (Emit(name), Emit(Split(kernel), kernel.Tile));
+        foreach (var mnemonic in new[] { Mnemonic.Vpdpbusd, Mnemonic.Vpmaddubsw })
+            Assert.Equal(whole.Count(i => i.Mnemonic == mnemonic), split.Count(i => i.Mnemonic == mnemonic));
+        Assert.Equal(2 * kernel.Tile.Rows * kernel.Tile.Vectors, split.Count(i => i.Mnemonic == Mnemonic.Vcvtdq2pd));
+        Assert.DoesNotContain(split, i => i.Mnemonic == Mnemonic.Vcvtdq2ps);
     }
 
     [Fact]
