@@ -33,9 +33,9 @@ sealed class ReparameterizeVerb
     readonly Option<string> _output =
         new("--output", "-o") { Description = "Packed model to write", HelpName = "OUT.savit", Required = true };
     readonly Option<string> _linear = CommonOptions.Choice(
-        "--linear", "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), two shifts and an add (8 bits), or one shift as the paper has it (5 bits)",
-        "shift2",
-        [.. Formats.Keys]);
+        "--linear",
+        "Linear layers of the blocks: float, 8-bit integers, one shift (4 bits), two shifts and an add (8 bits), or one shift as in the paper (5 bits)",
+        "shift2", [.. Formats.Keys]);
     readonly Option<string> _method = CommonOptions.Choice(
         "--method", "Rounding: to nearest, or with second-order error feedback from sample images", "nearest", "nearest", "gptq");
     readonly Option<string> _calibrate = CommonOptions.File("--calibrate", "Folder of sample images for --method gptq", "DIR");

@@ -63,9 +63,10 @@ sealed unsafe class SplitKernel(IntegerKernel bytes) : IntegerKernel(
             M = height, N = columns, K = o.K, Activations = o.Activations + m * o.ActivationStride, ActivationStride = o.ActivationStride,
             Weights = o.Weights + n / Packing.Nr * (nint)Packing.PanelBytes(o.K), Output = sums, OutputStride = columns, Scratch = o.Scratch,
         });
-        for (var row = 0; row < height; row++, sums += columns)
-            for (var output = 0; output < width; output += Packing.Nr)
-                Add(sums + 2 * output, sums + 2 * output + Packing.Nr, int.Min(Packing.Nr, width - output), (long*)o.Output + (m + row) * o.OutputStride + n + output);
+        var output = (long*)o.Output + m * o.OutputStride + n;
+        for (var row = 0; row < height; row++, sums += columns, output += o.OutputStride)
+            for (var first = 0; first < width; first += Packing.Nr)
+                Add(sums + 2 * first, sums + 2 * first + Packing.Nr, int.Min(Packing.Nr, width - first), output + first);
     }
 
     /// <summary>acc = 255 high + low.</summary>

@@ -73,7 +73,7 @@ public sealed record PackFormat
 
     /// <summary>This order of S8 for weights of two parts, which fill a panel with half as many outputs.</summary>
     /// <exception cref="InvalidOperationException">Elements are not S8, or outputs are odd.</exception>
-    public PackFormat InTwoParts() => Element == WeightFormat.S8 && Nr % 2 == 0
+    internal PackFormat InTwoParts() => Element == WeightFormat.S8 && Nr % 2 == 0
         ? this with { Parts = 2, Nr = Nr / 2 } : throw new InvalidOperationException($"{Nr} {Element} are not the parts of weights");
 
     int BitsPerElement => Element switch { WeightFormat.P4 => 4, WeightFormat.F32 => 32, null => 1, _ => 8 };

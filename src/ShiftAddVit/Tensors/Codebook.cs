@@ -59,7 +59,8 @@ public sealed class Codebook
     }
 
     /// <summary>The magnitude nearest to <paramref name="x"/>, which is not negative.</summary>
-    internal float NearestMagnitude(float x) => _nearest is { } nearest ? nearest[(int)Math.Min(x * 2, nearest.Length - 1)] : P5.NearestMagnitude(x);
+    internal float NearestMagnitude(float x) =>
+        _nearest is { } nearest ? nearest[(int)Math.Min(x * 2, nearest.Length - 1)] : P5.NearestMagnitude(x);
 
     static IEnumerable<int> Powers(int largest) => Enumerable.Range(0, largest + 1).Select(p => 1 << p).Prepend(0);
 }

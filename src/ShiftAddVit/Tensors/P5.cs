@@ -1,9 +1,9 @@
 namespace ShiftAddVit.Tensors;
 
 /// <summary>
-/// Weights as DeepShift has them (Elhoushi et al. 2021), in place of a row scale a wide range: 0 and +-2^p, p = -14..0. Here they are the
-/// integers 0 and +-2^(p + 14), each times <see cref="Scale"/>. The 5-bit code: bits 0..3 are 0 for the value 0 and p + 15 otherwise; bit 4 is the
-/// sign. Code 16, a negative zero, is not canonical and never valid.
+/// Weights as DeepShift has them (Elhoushi et al. 2021), with a wide range in place of row scales: 0 and +-2^p, p = -14..0. Here they are
+/// the integers 0 and +-2^(p + 14), each times <see cref="Scale"/>. The 5-bit code: bits 0..3 are 0 for the value 0 and p + 15 otherwise; bit
+/// 4 is the sign. Code 16, a negative zero, is not canonical and never valid.
 /// </summary>
 public static class P5
 {
@@ -14,7 +14,8 @@ public static class P5
     public const float Scale = 1f / (1 << MaxShift);
 
     /// <summary>
-    /// An integer is 255 times a high byte plus a low one, both -127..127. With 256 instead, 2^7 would be 256 - 128, and not every kernel takes -128.
+    /// An integer is 255 times a high byte plus a low one, both -127..127. With 256 instead, 2^7 would be 256 - 128, and not every kernel takes
+    /// -128.
     /// </summary>
     internal const int HighWeight = 255;
 

@@ -1,6 +1,8 @@
 namespace ShiftAddVit.Tensors;
 
-/// <summary>How the weights of a linear layer are represented. Every format but <see cref="F32"/> and <see cref="P5"/> has one float32 scale a row.</summary>
+/// <summary>
+/// How the weights of a linear layer are represented. Every format but <see cref="F32"/> and <see cref="P5"/> has one float32 scale a row.
+/// </summary>
 public enum WeightFormat
 {
     /// <summary>Dense float32.</summary>

@@ -9,7 +9,7 @@ public class MachineTests : CommandTests
         Assert.Equal("version runtime system cpu processors memory_gib image_library tuning kernels knobs problems", JsonNames.Of(json));
         var kernels = json.GetProperty("kernels").EnumerateArray().ToArray();
         Assert.All(kernels, kernel => Assert.Equal("name verdict reason", JsonNames.Of(kernel)));
-        Assert.Equal(7, kernels.Count(kernel => kernel.GetProperty("verdict").GetString() == "chosen"));
+        Assert.Equal(8, kernels.Count(kernel => kernel.GetProperty("verdict").GetString() == "chosen"));
         Assert.Empty(json.GetProperty("problems").EnumerateArray());
         Assert.Equal("no problems found", (await Run("doctor")).Succeeded().Lines[^1]);
     }

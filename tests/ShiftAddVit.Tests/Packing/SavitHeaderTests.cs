@@ -155,7 +155,8 @@ public sealed class SavitHeaderTests : IDisposable
     public void A_file_of_P5_holds_no_scales_and_is_looked_at_code_by_code()
     {
         var good = SavitBytes.Of(WeightFormat.P5);
-        Refuses(good.WithHeader(header => Planes(header).Add(new JsonObject { ["name"] = Fc1 + ".scale", ["encoding"] = "F32" })), "belongs to no quantised weight");
+        var scale = new JsonObject { ["name"] = Fc1 + ".scale", ["encoding"] = "F32" };
+        Refuses(good.WithHeader(header => Planes(header).Add(scale)), Fc1 + ".scale belongs to no quantised weight");
         // Code 3 of a row lies in bits 15 to 19, across bytes 1 and 2; its sign alone is bit 19.
         Refuses(good.WithPlaneBytes(Fc1, [0, 0, 8]), Fc1, "weight 0,3 is not canonical");
         // A row of fc2 has 37 inputs, 185 bits: seven of its 24 bytes are left over.

@@ -40,12 +40,12 @@ public class LinearPassTests
     [Fact]
     public void Errors_on_normal_weights_are_those_of_the_formats()
     {
-        // One power of two: 3.4 % of the energy for Gaussian weights; without a scale that is fit, 3.9 %: of weights whose logarithms are spread evenly,
-        // 1 - (2 INT 2^u - 1) / INT 4^u over -1/2..1/2; two terms: 0.1 %; 8-bit integers: well under 0.1 %.
+        // One power of two: 3.4 % of the energy for Gaussian weights, without a scale that fits them 4.2 %; two terms: 0.1 %; 8-bit integers: well
+        // under 0.1 %.
         var weight = new Tensor(new(64, 256), TinyModels.Normal(new Random(3), 64 * 256, 0.02f));
         double Error(WeightFormat format) => LayerChange.Error(weight.Values, NearestQuantizer.Quantize(weight, format).ToFloat32().Values);
         Assert.InRange(Error(WeightFormat.P4), 0.025, 0.037);
-        Assert.InRange(Error(WeightFormat.P5), 0.037, 0.041);
+        Assert.InRange(Error(WeightFormat.P5), 0.038, 0.045);
         Assert.InRange(Error(WeightFormat.P4P4), 0.0005, 0.002);
         Assert.InRange(Error(WeightFormat.S8), 0.00001, 0.0002);
     }

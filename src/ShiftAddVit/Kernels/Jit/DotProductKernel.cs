@@ -5,7 +5,7 @@ namespace ShiftAddVit.Kernels.Jit;
 
 /// <summary>
 /// U8 activations times signed bytes by generated code, one panel and tile after the other. Serves every weight format: shift weights are
-/// integers up to 127 and are decoded to signed bytes when they are packed.
+/// integers up to 127, or of P5 two of them, and are decoded to signed bytes when they are packed.
 /// </summary>
 sealed unsafe class DotProductKernel : IntegerKernel
 {

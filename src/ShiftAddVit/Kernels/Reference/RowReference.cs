@@ -25,7 +25,8 @@ static class RowReference
     }
 
     /// <summary>Of int32 or int64.</summary>
-    public static void Dequantize<T>(ReadOnlySpan<T> acc, float sx, ReadOnlySpan<float> sw, ReadOnlySpan<float> bias, Span<float> y) where T : INumberBase<T>
+    public static void Dequantize<T>(ReadOnlySpan<T> acc, float sx, ReadOnlySpan<float> sw, ReadOnlySpan<float> bias, Span<float> y)
+        where T : INumberBase<T>
     {
         for (var n = 0; n < acc.Length; n++)
         {
