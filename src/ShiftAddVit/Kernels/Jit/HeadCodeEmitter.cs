@@ -33,14 +33,7 @@ sealed class HeadCodeEmitter(Assembler code, VectorAssembler vectors)
             vectors.LargerMagnitude(1, y + j, y + j);
             vectors.Do(vectors.Isa.Add, 0, 0, 1);
         }
-        code.vextractf64x4(ymm1, zmm0, 1);
-        code.vaddps(ymm0, ymm0, ymm1);
-        code.vextractf128(xmm1, ymm0, 1);
-        code.vaddps(xmm0, xmm0, xmm1);
-        code.vpermilps(xmm1, xmm0, 0b01_00_11_10);
-        code.vaddps(xmm0, xmm0, xmm1);
-        code.vpermilps(xmm1, xmm0, 0b10_11_00_01);
-        code.vaddps(xmm0, xmm0, xmm1);
+        vectors.Fold(Code.VEX_Vaddps_ymm_ymm_ymmm256, Code.VEX_Vaddps_xmm_xmm_xmmm128);
         code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.Table)));
         code.vmulss(xmm0, xmm0, __dword_ptr[rcx + HeadConstants.ShareIndex * sizeof(float)]);
         code.mov(rcx, DotProductEmitter.Argument(nameof(DotProductArguments.RowResults)));

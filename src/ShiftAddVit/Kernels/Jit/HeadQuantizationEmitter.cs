@@ -36,14 +36,7 @@ sealed class HeadQuantizationEmitter(Assembler code, VectorAssembler vectors)
         vectors.LargerMagnitude(0, y, y + 1);
         vectors.LargerMagnitude(1, y + 2, y + 3);
         vectors.Do(vectors.Isa.Max, 0, 0, 1);
-        code.vextractf64x4(ymm1, zmm0, 1);
-        code.vmaxps(ymm0, ymm0, ymm1);
-        code.vextractf128(xmm1, ymm0, 1);
-        code.vmaxps(xmm0, xmm0, xmm1);
-        code.vpermilps(xmm1, xmm0, 0b01_00_11_10);
-        code.vmaxps(xmm0, xmm0, xmm1);
-        code.vpermilps(xmm1, xmm0, 0b10_11_00_01);
-        code.vmaxps(xmm0, xmm0, xmm1);
+        vectors.Fold(Code.VEX_Vmaxps_ymm_ymm_ymmm256, Code.VEX_Vmaxps_xmm_xmm_xmmm128);
     }
 
     /// <summary>127 / max to xmm1 and max / 127 to xmm2; 0 and 1 where max is negligible.</summary>

@@ -1,4 +1,5 @@
 using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
 
 namespace ShiftAddVit.Kernels.Jit;
 
@@ -88,6 +89,23 @@ sealed class VectorAssembler(VectorIsa isa, Assembler code, MemoryOperand tailLa
     /// <summary>The same with the last in memory.</summary>
     public void LargerMagnitude(int to, int left, MemoryOperand right) =>
         code.AddInstruction(Instruction.Create(Isa.LargerMagnitude, Vector(to), Vector(left), right, LargerWithoutSign));
+
+    /// <summary>Folds the 16 lanes of zmm0 by halves into its lowest; zmm1 is overwritten.</summary>
+    /// <param name="halves">Joins two halves of 256 bits.</param>
+    /// <param name="quarters">The same on 128 bits.</param>
+    public void Fold(Code halves, Code quarters)
+    {
+        code.vextractf64x4(ymm1, zmm0, 1);
+        code.AddInstruction(Instruction.Create(halves, Register.YMM0, Register.YMM0, Register.YMM1));
+        code.vextractf128(xmm1, ymm0, 1);
+        Join();
+        code.vpermilps(xmm1, xmm0, 0b01_00_11_10);
+        Join();
+        code.vpermilps(xmm1, xmm0, 0b10_11_00_01);
+        Join();
+
+        void Join() => code.AddInstruction(Instruction.Create(quarters, Register.XMM0, Register.XMM0, Register.XMM1));
+    }
 
     /// <summary>A shift of lanes by a constant.</summary>
     public void Shift(Code operation, int to, int from, int bits) =>
