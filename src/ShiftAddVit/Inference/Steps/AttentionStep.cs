@@ -1,33 +1,24 @@
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Models;
 using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference.Steps;
 
 /// <summary>out[i,h] = SUM_j softmax_j(q_i . k_j / sqrt(D)) v_j for each head h and the first tokens i of each image, in float32.</summary>
-sealed unsafe class AttentionStep : Step
+sealed unsafe class AttentionStep : PerQueryStep
 {
     readonly Region _qkv;
-    readonly Region _output;
     readonly FloatKernel _scores, _values;
-    readonly int _queries;
 
     /// <param name="context">The session.</param>
     /// <param name="qkv">[B*N,3C]: queries, keys, values, each head by head.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public AttentionStep(StepContext context, Region qkv, Region output, int queries) : base(context)
+    public AttentionStep(StepContext context, Region qkv, Region output, int queries)
+        : base(context, output, queries, AttentionSplit.Static)
     {
-        (_qkv, _output, _queries) = (qkv, output, queries);
+        _qkv = qkv;
         (_scores, _values) = ((FloatKernel)context.Model.ScoreKernel, (FloatKernel)context.Model.ValueKernel);
     }
-
-    VitArchitecture Architecture => Context.Model.Architecture;
-
-    /// <summary>Pieces that the queries of one head are cut into; each packs keys and values anew, which costs 1/N of the products.</summary>
-    int Pieces => PiecesOfHead(AttentionSplit.Static, _queries);
-
-    public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
     public override long ScratchBytes => KeyBytes + ValueBytes + ScoreBytes + Align(Math.Max(
         _scores.ScratchBytes(Architecture.HeadSize), _values.ScratchBytes(Architecture.Tokens)));
@@ -38,22 +29,17 @@ sealed unsafe class AttentionStep : Step
 
     long ScoreBytes => Align((long)RowsPerPart * Architecture.Tokens * sizeof(float));
 
-    public override void Execute(int part, int thread)
+    protected override void Attend(int image, int head, int first, int end, byte* scratch)
     {
-        var (group, piece) = Math.DivRem(part, Pieces);
-        var (image, head) = Math.DivRem(group, Architecture.Heads);
         var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
         var queries = Context.Arena.Pointer<float>(_qkv) + (long)image * n * 3 * c + head * d;
-        var output = Context.Arena.Pointer<float>(_output) + (long)image * n * c + head * d;
-        var scratch = Context.Scratch(thread);
         var keys = (float*)scratch;
         var values = (float*)(scratch + KeyBytes);
         TimeBudget.Enter(Work.PackHeads);
         PackKeysAndValues(queries + c, queries + 2 * c, keys, values);
-
-        var end = (int)((long)_queries * (piece + 1) / Pieces);
-        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += RowsPerPart)
-            Attend(queries + (long)row * 3 * c, Math.Min(RowsPerPart, end - row), keys, values, output + (long)row * c, scratch + KeyBytes + ValueBytes);
+        for (var row = first; row < end; row += RowsPerPart)
+            AttendBlock(
+                queries + (long)row * 3 * c, Math.Min(RowsPerPart, end - row), keys, values, Output(image, head, row), scratch + KeyBytes + ValueBytes);
     }
 
     /// <summary>Keys are outputs of the first product, row by row; values are inputs of the second, column by column.</summary>
@@ -65,7 +51,7 @@ sealed unsafe class AttentionStep : Step
         _values.Packing.PackColumns(d, n, new(v, length), stride, new(values, (int)(ValueBytes / sizeof(float))));
     }
 
-    void Attend(float* queries, int count, float* keys, float* values, float* output, byte* scratch)
+    void AttendBlock(float* queries, int count, float* keys, float* values, float* output, byte* scratch)
     {
         var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
         var scores = (float*)scratch;

@@ -1,5 +1,4 @@
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Models;
 
 namespace ShiftAddVit.Inference.Steps;
 
@@ -7,30 +6,19 @@ namespace ShiftAddVit.Inference.Steps;
 /// out[i,h] = SUM_j p_ij v_j / SUM_j p_ij for each head h and the first tokens i of each image, probabilities and values as bytes. What derives from it
 /// says how probabilities come about.
 /// </summary>
-abstract unsafe class ByteAttentionStep : Step
+abstract unsafe class ByteAttentionStep : PerQueryStep
 {
-    readonly Region _output;
-    readonly int _queries;
-
     /// <param name="context">The session.</param>
     /// <param name="scores">The kernel of scores, where there is one on bytes.</param>
     /// <param name="values">The kernel of the product with values.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    protected ByteAttentionStep(StepContext context, IntegerKernel scores, IntegerKernel values, Region output, int queries) : base(context)
-    {
-        (_output, _queries) = (output, queries);
+    protected ByteAttentionStep(StepContext context, IntegerKernel scores, IntegerKernel values, Region output, int queries)
+        : base(context, output, queries, context.AttentionSplit) =>
         Attention = new(context.Model.Registry, scores, values, Architecture.Tokens, Architecture.HeadSize, context.AttentionSplit.Queries);
-    }
-
-    protected VitArchitecture Architecture => Context.Model.Architecture;
 
     /// <summary>What is done with a head.</summary>
     protected HeadAttention Attention { get; }
-
-    int Pieces => PiecesOfHead(Context.AttentionSplit, _queries);
-
-    public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
     public override long ScratchBytes => Attention.ScratchBytes + KeyBytes;
 
@@ -46,20 +34,17 @@ abstract unsafe class ByteAttentionStep : Step
     /// <summary>Makes probabilities of some queries, and factors[i] = 1 / SUM_j p_ij, in the buffers of the scratch.</summary>
     protected abstract void Weigh(in HeadAttentionOperands o, int image, int head, int first, int count, byte* keys);
 
-    public override void Execute(int part, int thread)
+    protected override void Attend(int image, int head, int first, int end, byte* scratch)
     {
-        var (group, piece) = Math.DivRem(part, Pieces);
-        var (image, head) = Math.DivRem(group, Architecture.Heads);
         var operands = Operands(image, head);
-        operands.Scratch = Context.Scratch(thread);
-        operands.Output = Context.Arena.Pointer<float>(_output) + (long)image * Architecture.Tokens * Architecture.Width + head * Architecture.HeadSize;
+        operands.Scratch = scratch;
+        operands.Output = Output(image, head, token: 0);
         operands.OutputStride = Architecture.Width;
         var keys = operands.Scratch + Attention.ScratchBytes;
         TimeBudget.Enter(Work.PackHeads);
         PackKeys(image, head, keys);
         Attention.PackValues(operands);
-        var end = (int)((long)_queries * (piece + 1) / Pieces);
-        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += Attention.Queries)
+        for (var row = first; row < end; row += Attention.Queries)
         {
             var count = Math.Min(Attention.Queries, end - row);
             Weigh(operands, image, head, row, count, keys);

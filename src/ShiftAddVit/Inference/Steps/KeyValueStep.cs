@@ -8,7 +8,7 @@ namespace ShiftAddVit.Inference.Steps;
 /// First half of linear attention: A = bk^T u of each head by masked adds, u the values, or what is weighted and centred of them (Taylor), as signed bytes
 /// with one scale a channel. Channels have nothing to do with each other, so that a head can be cut.
 /// </summary>
-sealed unsafe class KeyValueStep : Step
+sealed unsafe class KeyValueStep : PerHeadStep
 {
     /// <summary>Channels that a piece is not narrower than: a vector.</summary>
     const int LeastChannels = 16;
@@ -25,13 +25,9 @@ sealed unsafe class KeyValueStep : Step
     public KeyValueStep(StepContext context, CompiledAttention attention, BinaryHeads heads, LinearHeads linear) : base(context) =>
         (_attention, _heads, _linear, _kernel) = (attention, heads, linear, context.Model.Registry.AddTokens);
 
-    VitArchitecture Architecture => Context.Model.Architecture;
-
     int Channels => Architecture.HeadSize;
 
-    int Pieces => Math.Min(PiecesOfHead(AttentionSplit.Static, Architecture.Tokens), Math.Max(Channels / LeastChannels, 1));
-
-    public override int Parts => Context.Batch * Architecture.Heads * Pieces;
+    protected override int Pieces => Math.Min(PiecesOf(Architecture.Tokens, AttentionSplit.Static), Math.Max(Channels / LeastChannels, 1));
 
     public override long ScratchBytes => WeightBytes + TotalBytes + PackedBytes + Align(_kernel.ScratchBytes(Architecture.Tokens));
 
@@ -41,14 +37,11 @@ sealed unsafe class KeyValueStep : Step
 
     long PackedBytes => Align(_kernel.Packing.ByteLength(Channels, ValuePacking.Inputs(Architecture.Tokens)));
 
-    public override void Execute(int part, int thread)
+    protected override void Execute(int image, int head, int piece, byte* scratch)
     {
-        var (group, piece) = Math.DivRem(part, Pieces);
-        var (image, head) = Math.DivRem(group, Architecture.Heads);
         // Whole vectors, but for the last piece.
         var first = Channels * piece / Pieces & -LeastChannels;
         var end = piece == Pieces - 1 ? Channels : Channels * (piece + 1) / Pieces & -LeastChannels;
-        var scratch = Context.Scratch(thread);
         var totals = (int*)(scratch + WeightBytes);
         var packed = (byte*)totals + TotalBytes;
         TimeBudget.Enter(Work.PackHeads);

@@ -1,5 +1,4 @@
 using ShiftAddVit.Kernels;
-using ShiftAddVit.Models;
 using ShiftAddVit.Tuning;
 
 namespace ShiftAddVit.Inference.Steps;
@@ -8,32 +7,24 @@ namespace ShiftAddVit.Inference.Steps;
 /// out[i,h] = SUM_j softmax_j(z_ij) v_j for each head h and the first tokens i of each image, softmax and values in float32:
 /// z_ij = (bq_i . bk_j) (tau_h mean|q_i| mean|k_j|) + beta_j.
 /// </summary>
-sealed unsafe class QuadraticAttentionStep : Step
+sealed unsafe class QuadraticAttentionStep : PerQueryStep
 {
     readonly CompiledAttention _attention;
     readonly BinaryHeads _heads;
     readonly BinaryScores _scores;
     readonly FloatKernel _kernel;
-    readonly Region _output;
-    readonly int _queries;
 
     /// <param name="context">The session.</param>
     /// <param name="attention">The form and its parameters.</param>
     /// <param name="heads">Queries, keys, values.</param>
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public QuadraticAttentionStep(StepContext context, CompiledAttention attention, BinaryHeads heads, Region output, int queries) : base(context)
+    public QuadraticAttentionStep(StepContext context, CompiledAttention attention, BinaryHeads heads, Region output, int queries)
+        : base(context, output, queries, AttentionSplit.Static)
     {
-        (_attention, _heads, _output, _queries) = (attention, heads, output, queries);
+        (_attention, _heads) = (attention, heads);
         (_scores, _kernel) = (new(context, attention.Form, heads), context.Model.Registry.Float);
     }
-
-    VitArchitecture Architecture => Context.Model.Architecture;
-
-    /// <summary>Pieces that the queries of one head are cut into; each packs keys and values anew, which costs 1/N of the products.</summary>
-    int Pieces => PiecesOfHead(AttentionSplit.Static, _queries);
-
-    public override int Parts => Context.Batch * Architecture.Heads * Pieces;
 
     public override long ScratchBytes => _scores.KeyBytes + ValueBytes + 2 * ScoreBytes + Align(_kernel.ScratchBytes(Architecture.Tokens));
 
@@ -41,23 +32,17 @@ sealed unsafe class QuadraticAttentionStep : Step
 
     long ScoreBytes => Align((long)RowsPerPart * Architecture.Tokens * sizeof(float));
 
-    public override void Execute(int part, int thread)
+    protected override void Attend(int image, int head, int first, int end, byte* keys)
     {
-        var (group, piece) = Math.DivRem(part, Pieces);
-        var (image, head) = Math.DivRem(group, Architecture.Heads);
         var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
-        var keys = Context.Scratch(thread);
         var values = (float*)(keys + _scores.KeyBytes);
         TimeBudget.Enter(Work.PackHeads);
         _scores.PackKeys(image, head, keys);
         _kernel.Packing.PackColumns(d, n, new(_heads.Values(image, head), (n - 1) * c + d), c, new(values, (int)(ValueBytes / sizeof(float))));
-        var output = Context.Arena.Pointer<float>(_output) + (long)image * n * c + head * d;
-        var end = (int)((long)_queries * (piece + 1) / Pieces);
-        for (var row = (int)((long)_queries * piece / Pieces); row < end; row += RowsPerPart)
-            Attend(image, head, row, Math.Min(RowsPerPart, end - row), keys, values, output + (long)row * c);
+        for (var row = first; row < end; row += RowsPerPart) AttendBlock(image, head, row, Math.Min(RowsPerPart, end - row), keys, values);
     }
 
-    void Attend(int image, int head, int first, int count, byte* keys, float* values, float* output)
+    void AttendBlock(int image, int head, int first, int count, byte* keys, float* values)
     {
         var (n, c, d) = (Architecture.Tokens, Architecture.Width, Architecture.HeadSize);
         var scores = (int*)((byte*)values + ValueBytes);
@@ -78,7 +63,7 @@ sealed unsafe class QuadraticAttentionStep : Step
         _kernel.Run(new()
         {
             M = count, N = d, K = n, Activations = probabilities, ActivationStride = n, Weights = values,
-            Output = output, OutputStride = c, Scratch = (byte*)probabilities + ScoreBytes,
+            Output = Output(image, head, first), OutputStride = c, Scratch = (byte*)probabilities + ScoreBytes,
         });
     }
 }

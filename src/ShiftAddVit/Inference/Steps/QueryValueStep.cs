@@ -8,7 +8,7 @@ namespace ShiftAddVit.Inference.Steps;
 /// Second half of linear attention: bq_i A of each head h and the first tokens i of each image by masked adds, and what a form makes of it, a block of
 /// tokens at a time.
 /// </summary>
-sealed unsafe class QueryValueStep : Step
+sealed unsafe class QueryValueStep : PerQueryStep
 {
     /// <summary>Tokens at a time: their sums stay in the first-level cache.</summary>
     const int TokensPerBlock = 64;
@@ -16,9 +16,7 @@ sealed unsafe class QueryValueStep : Step
     readonly CompiledAttention _attention;
     readonly BinaryHeads _heads;
     readonly LinearHeads _linear;
-    readonly Region _output;
     readonly AddCodesKernel _kernel;
-    readonly int _queries;
 
     /// <param name="context">The session.</param>
     /// <param name="attention">The form and its parameters.</param>
@@ -27,32 +25,20 @@ sealed unsafe class QueryValueStep : Step
     /// <param name="output">[B*N,C], heads side by side.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
     public QueryValueStep(StepContext context, CompiledAttention attention, BinaryHeads heads, LinearHeads linear, Region output, int queries)
-        : base(context)
-    {
-        (_attention, _heads, _linear, _output, _queries) = (attention, heads, linear, output, queries);
-        _kernel = context.Model.Registry.AddCodes;
-    }
-
-    VitArchitecture Architecture => Context.Model.Architecture;
+        : base(context, output, queries, AttentionSplit.Static) =>
+        (_attention, _heads, _linear, _kernel) = (attention, heads, linear, context.Model.Registry.AddCodes);
 
     AttentionForm Form => _attention.Form;
 
     int Channels => Architecture.HeadSize;
 
-    /// <summary>Pieces that the queries of one head are cut into; each prepares the sums anew, which costs as much as some tokens.</summary>
-    int Pieces => PiecesOfHead(AttentionSplit.Static, _queries);
-
-    public override int Parts => Context.Batch * Architecture.Heads * Pieces;
-
     public override long ScratchBytes => SumBytes + Align(_kernel.ScratchBytes(Form.CodeBits, Channels));
 
     long SumBytes => Align((long)TokensPerBlock * Channels * sizeof(int));
 
-    public override void Execute(int part, int thread)
+    protected override void Attend(int image, int head, int first, int end, byte* scratch)
     {
-        var (group, piece) = Math.DivRem(part, Pieces);
-        var (image, head) = Math.DivRem(group, Architecture.Heads);
-        var sums = (int*)Context.Scratch(thread);
+        var sums = (int*)scratch;
         var operands = new AddCodesOperands
         {
             Tokens = 0, Bits = Form.CodeBits, HeadSize = Channels, Codes = null, Sums = _linear.Sums(image, head), SumStride = Channels,
@@ -60,8 +46,7 @@ sealed unsafe class QueryValueStep : Step
         };
         TimeBudget.Enter(Work.QueryValues);
         _kernel.Prepare(operands);
-        var end = (int)((long)_queries * (piece + 1) / Pieces);
-        for (var token = (int)((long)_queries * piece / Pieces); token < end; token += TokensPerBlock)
+        for (var token = first; token < end; token += TokensPerBlock)
         {
             TimeBudget.Enter(Work.QueryValues);
             operands.Tokens = Math.Min(TokensPerBlock, end - token);
@@ -80,7 +65,7 @@ sealed unsafe class QueryValueStep : Step
             Tokens = count, First = first, AllTokens = n, HeadSize = Channels, Sums = sums, SumStride = Channels,
             Offsets = _linear.Offsets(image, head), Scales = _linear.Scales(image, head), Factors = _heads.QueryMagnitudes(image, head) + first,
             Values = _heads.Values(image, head), ValueStride = c,
-            Output = Context.Arena.Pointer<float>(_output) + ((long)image * n + first) * c + head * Channels, OutputStride = c,
+            Output = Output(image, head, first), OutputStride = c,
             FilterStride = c, PrefixTokens = Architecture.PrefixTokens, GridSide = Architecture.GridSide,
         };
         switch (Form.Kind)

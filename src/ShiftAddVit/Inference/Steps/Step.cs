@@ -68,10 +68,6 @@ abstract class Step(StepContext context) : IParallelWork
     /// <summary>Shows the observer what the step made or saw; called after all parts.</summary>
     public virtual void Show(ActivationObserver observer) { }
 
-    /// <summary>Pieces that the queries of one head are cut into, so that every thread gets several parts and uneven ones even out.</summary>
-    protected int PiecesOfHead(AttentionSplit split, int queries) =>
-        split.Pieces(Context.Batch * Context.Model.Architecture.Heads, Context.Options.Threads, queries);
-
     /// <summary>Parts for a number of rows.</summary>
     protected static int RowParts(int rows) => (rows + RowsPerPart - 1) / RowsPerPart;
 
