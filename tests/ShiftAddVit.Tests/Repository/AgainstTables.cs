@@ -1,10 +1,9 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 
 namespace ShiftAddVit.Tests.Repository;
 
-/// <summary>The tables made from benchmarks/results/MACHINE/against-onnxruntime.json; empty while there is none.</summary>
+/// <summary>The tables made from benchmarks/results/MACHINE/against-onnxruntime.json.</summary>
 static class AgainstTables
 {
     /// <summary>Processes that wanted a processor before the measurement began: with fewer the machine was idle.</summary>
@@ -29,22 +28,16 @@ static class AgainstTables
         " | shiftadd | float32 | int8 dynamic | int8 QDQ |\n|---|---|---|---|---|---|\n",
         (row, _) => Combinations(row, "cold").Select(c => $" {Ms(c.Ours)} | {Cell(c.Float)} | {Cell(c.Dynamic)} | {Cell(c.Qdq)} |"));
 
-    static string Tables(string header, Func<JsonNode, bool, IEnumerable<string>> rows)
+    static string Tables(string header, Func<JsonNode, bool, IEnumerable<string>> cells) => ResultTables.Of("against-onnxruntime.json", result =>
     {
-        var text = new StringBuilder();
-        foreach (var result in RepositoryFiles.Results("against-onnxruntime.json"))
-        {
-            var disturbed = result["load"]?.GetValue<double>() >= MaxLoad;
-            var remark = disturbed ? $" **Provisional: other work kept the machine busy (load {result["load"]}); two threads are left out.**" : "";
-            if (text.Length > 0) text.Append('\n');
-            text.Append(CultureInfo.InvariantCulture, $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}, ");
-            text.Append(CultureInfo.InvariantCulture, $"ONNX Runtime {result["onnxruntime"]}.{remark}\n\n| model | linear layers{header}");
-            foreach (var row in result["rows"]!.AsArray())
-                foreach (var cells in rows(row!, disturbed))
-                    text.Append(CultureInfo.InvariantCulture, $"| {Names[$"{row!["model"]}"]} | {row["linear"]} |{cells}\n");
-        }
-        return text.ToString();
-    }
+        var disturbed = result["load"]?.GetValue<double>() >= MaxLoad;
+        var remark = disturbed ? $" **Provisional: other work kept the machine busy (load {result["load"]}); two threads are left out.**" : "";
+        var rows = ResultTables.Rows(result)
+            .SelectMany(row => cells(row, disturbed).Select(it => $"| {Names[$"{row["model"]}"]} | {row["linear"]} |{it}\n"));
+        return ResultTables.Line(
+            $"Machine: {result["cpu"]}, {result["processors"]} cores, {result["runtime"]}, ONNX Runtime {result["onnxruntime"]}.{remark}\n")
+            + $"| model | linear layers{header}{string.Concat(rows)}";
+    });
 
     /// <summary>The engines of each combination, in the order in which Measure.cs names the files.</summary>
     static IEnumerable<(JsonNode Ours, JsonNode Float, JsonNode Dynamic, JsonNode Qdq)> Combinations(JsonNode row, string part = "results") =>

@@ -1,14 +1,13 @@
-using System.Globalization;
 using System.Text;
-using System.Text.Json.Nodes;
+using static ShiftAddVit.Tests.Repository.ResultTables;
 
 namespace ShiftAddVit.Tests.Repository;
 
-/// <summary>The tables made from what eng/Measure.cs writes about binary attention and mixtures; empty where there is nothing yet.</summary>
+/// <summary>The tables made from what eng/Measure.cs writes about binary attention and mixtures.</summary>
 static class AttentionTables
 {
     /// <summary>A row for each form and set of blocks: top-1 and top-5, fitted and not.</summary>
-    public static string Accuracy() => Tables("attention.json", result =>
+    public static string Accuracy() => Measured("attention.json", result =>
     {
         var text = new StringBuilder("| attention | codes | blocks | top-1 / top-5 | not fitted |\n|---|---|---|---|---|\n");
         foreach (var pair in Rows(result).Chunk(2))
@@ -22,7 +21,7 @@ static class AttentionTables
     });
 
     /// <summary>Taylor attention beside ONNX Runtime's softmax, at both sizes.</summary>
-    public static string Beside() => Tables("linear.json", result =>
+    public static string Beside() => Measured("linear.json", result =>
     {
         var text = new StringBuilder("| model | shiftadd | ONNX Runtime float32 | ratio |\n|---|---|---|---|\n");
         foreach (var row in Rows(result).Where(row => row["against"] is not null))
@@ -34,7 +33,7 @@ static class AttentionTables
     });
 
     /// <summary>How time grows with the tokens, and with which exponent from the first size on.</summary>
-    public static string Growth() => Tables("linear.json", result =>
+    public static string Growth() => Measured("linear.json", result =>
     {
         var rows = Rows(result).Where(row => row["tokens"] is not null).ToArray();
         var text = new StringBuilder("| model | side | tokens | ms | exponent from the smallest on |\n|---|---|---|---|---|\n");
@@ -49,7 +48,7 @@ static class AttentionTables
     });
 
     /// <summary>What mixtures cost, both ways to state it, and the shares that the latencies of experts ask for.</summary>
-    public static string Mixtures() => Tables("mixtures.json", result =>
+    public static string Mixtures() => Measured("mixtures.json", result =>
     {
         string[] dispatch = ["router", "gather"];
         var text = new StringBuilder("| experts | real, ms | ideal parallel, ms | dispatch, % of the mixtures | shares of the last expert asked for |\n|---|---|---|---|---|\n");
@@ -63,22 +62,4 @@ static class AttentionTables
         }
         return text.ToString();
     });
-
-    static string Tables(string name, Func<JsonNode, string> table)
-    {
-        var text = new StringBuilder();
-        foreach (var result in RepositoryFiles.Results(name))
-        {
-            if (text.Length > 0) text.Append('\n');
-            text.Append(Line($"Machine: {result["cpu"]}, {result["runtime"]}; `{result["command"]}`, load before it {result["load"]}.\n"));
-            text.Append(table(result));
-        }
-        return text.ToString();
-    }
-
-    static IEnumerable<JsonNode> Rows(JsonNode result) => result["rows"]!.AsArray().Select(row => row!);
-
-    static double Number(JsonNode row, string name) => row[name]!.GetValue<double>();
-
-    static string Line(FormattableString text, string end = "\n") => text.ToString(CultureInfo.InvariantCulture) + end;
 }

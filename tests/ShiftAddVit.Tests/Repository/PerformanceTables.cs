@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using static ShiftAddVit.Tests.Repository.ResultTables;
 
 namespace ShiftAddVit.Tests.Repository;
 
@@ -32,7 +33,7 @@ static class PerformanceTables
     /// Where a call's time goes, and what each kind of work would take at the least. Results without floors have those of products, which follow
     /// from the peak.
     /// </summary>
-    public static string Budget() => Tables("scaling.json", result =>
+    public static string Budget() => Measured("scaling.json", result =>
     {
         var row = Rows(result).First(it => it["budget"] is not null);
         var parts = row["budget"]!.AsArray().Select(part => part!).ToArray();
@@ -44,7 +45,7 @@ static class PerformanceTables
     });
 
     /// <summary>Time an image over that of a batch of one, and over that at the smallest side, beside the same ratio of multiply-adds.</summary>
-    public static string Scaling() => Tables("scaling.json", result =>
+    public static string Scaling() => Measured("scaling.json", result =>
     {
         var text = new StringBuilder(
             "| side | batch | ms a call | time an image / of batch 1 | time / of 224 px | multiply-adds / of 224 px |\n|---|---|---|---|---|---|\n");
@@ -60,7 +61,7 @@ static class PerformanceTables
     });
 
     /// <summary>From the start of the process to the answer.</summary>
-    public static string Startup() => Tables("startup.json", result =>
+    public static string Startup() => Measured("startup.json", result =>
     {
         var text = new StringBuilder("| published as | processors | median of 10, ms | fastest, ms | most memory, MB |\n|---|---|---|---|---|\n");
         foreach (var row in Rows(result))
@@ -69,7 +70,7 @@ static class PerformanceTables
     });
 
     /// <summary>The chosen kernel for two shifts with each epilogue, in percent of the peak; int32 also of what storing it allows.</summary>
-    public static string Epilogues() => Tables("kernels.json", result =>
+    public static string Epilogues() => Measured("kernels.json", result =>
     {
         var text = new StringBuilder(Header(["M x K x N", "peak, G/s", "stores alone, G/s", "int32, of the lower", .. AllEpilogues]));
         foreach (var row in Rows(result))
@@ -84,7 +85,7 @@ static class PerformanceTables
     });
 
     /// <summary>How many times as fast as fp32 MatMul each way to compute is, on the paper's shapes.</summary>
-    public static string Primitives() => Tables("kernels.json", result =>
+    public static string Primitives() => Measured("kernels.json", result =>
     {
         var shapes = Rows(result).Take(PaperShapes).ToArray();
         var text = new StringBuilder(Header(["kernel", .. shapes.Select(Shape)]));
@@ -98,7 +99,7 @@ static class PerformanceTables
     });
 
     /// <summary>By how much what runs untuned is slower than the fastest kernel: the most of all that may become of a layer's outputs.</summary>
-    public static string StaticPicks() => Tables("kernels.json", result =>
+    public static string StaticPicks() => Measured("kernels.json", result =>
     {
         if (Rows(result).Any(row => row["picks"] is null)) return "Not measured.\n";
         var text = new StringBuilder(Header(["M x K x N", .. AllFormats]));
@@ -107,7 +108,7 @@ static class PerformanceTables
     });
 
     /// <summary>Our fp32 MatMul beside ONNX Runtime's.</summary>
-    public static string MatMul() => Tables("matmul.json", result =>
+    public static string MatMul() => Measured("matmul.json", result =>
     {
         var text = new StringBuilder(Header("M x K x N", "shiftadd, ms", "ONNX Runtime, ms", "ratio of the medians", "of the fastest"));
         foreach (var row in Rows(result))
@@ -147,22 +148,4 @@ static class PerformanceTables
         var gap = floor is null ? "-" : Line($"{100 * (ms - floor) / all:0.0} %", end: "");
         return Line($"| {work} | {count} | {least} | {ms:0.00} | {100 * ms / all:0.0} % | {gap} |");
     }
-
-    static string Tables(string name, Func<JsonNode, string> table)
-    {
-        var text = new StringBuilder();
-        foreach (var result in RepositoryFiles.Results(name))
-        {
-            if (text.Length > 0) text.Append('\n');
-            text.Append(Line($"Machine: {result["cpu"]}, {result["runtime"]}; `{result["command"]}`, load before it {result["load"]}.\n"));
-            text.Append(table(result));
-        }
-        return text.ToString();
-    }
-
-    static IEnumerable<JsonNode> Rows(JsonNode result) => result["rows"]!.AsArray().Select(row => row!);
-
-    static double Number(JsonNode row, string name) => row[name]!.GetValue<double>();
-
-    static string Line(FormattableString text, string end = "\n") => text.ToString(CultureInfo.InvariantCulture) + end;
 }
