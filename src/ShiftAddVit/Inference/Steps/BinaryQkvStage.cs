@@ -6,13 +6,9 @@ namespace ShiftAddVit.Inference.Steps;
 /// Queries, keys and values of the normed tokens as <see cref="BinaryHeads"/>. A layer that takes bytes and can be cut in three is: then queries and keys
 /// become codes before they leave the kernel's registers, and values go where attention reads them.
 /// </summary>
-sealed unsafe class BinaryQkvStage : RowStage
+sealed unsafe class BinaryQkvStage : HeadsStage
 {
-    readonly CompiledBlock _block;
-    readonly Region _tokens;
     readonly BinaryHeads _heads;
-    readonly bool _prefixOnly;
-    readonly Tap _tap;
 
     /// <summary>The layer and its parts; null where it is not cut. Of floats the first only, where only the prefix tokens ask.</summary>
     readonly CompiledLinear? _whole, _queries, _keys, _values, _keysAndValues;
@@ -22,19 +18,16 @@ sealed unsafe class BinaryQkvStage : RowStage
     /// <param name="tokens">x [B*N,C].</param>
     /// <param name="heads">Written.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public BinaryQkvStage(StepContext context, CompiledBlock block, Region tokens, BinaryHeads heads, int queries) : base(context)
+    public BinaryQkvStage(StepContext context, CompiledBlock block, Region tokens, BinaryHeads heads, int queries) : base(context, block, tokens, queries)
     {
-        (_block, _tokens, _heads, _prefixOnly) = (block, tokens, heads, queries != context.Model.Architecture.Tokens);
-        _tap = Tap.OfTokens(context, block.Qkv);
+        _heads = heads;
         var c = Width;
         if (block.Qkv is not CompiledLinear whole || whole.Part(c, c) is not { } keys) return;
         if (whole.IsInteger) (_whole, _queries, _keys, _values) = (whole, whole.Part(0, c), keys, whole.Part(2 * c, c));
-        else if (_prefixOnly) (_queries, _keysAndValues) = (whole.Part(0, c), whole.Part(c, 2 * c));
+        else if (PrefixOnly) (_queries, _keysAndValues) = (whole.Part(0, c), whole.Part(c, 2 * c));
     }
 
-    CompiledAttention Attention => _block.Attention;
-
-    int Width => _block.Qkv.Inputs;
+    CompiledAttention Attention => Block.Attention;
 
     int Heads => Context.Model.Architecture.Heads;
 
@@ -46,37 +39,25 @@ sealed unsafe class BinaryQkvStage : RowStage
     int FloatWidth => _keys is null ? 3 * Width : IsHashed ? Width : 0;
 
     public override long ScratchBytes(int rows) => FloatBytes(rows, Width) + FloatBytes(rows, FloatWidth) + FloatBytes(rows, Heads)
-        + Math.Max(_block.Qkv.ScratchBytes(rows), Attention.KeyBias?.ScratchBytes(rows) ?? 0);
+        + Math.Max(Block.Qkv.ScratchBytes(rows), Attention.KeyBias?.ScratchBytes(rows) ?? 0);
 
-    public override void Run(int first, int count, byte* scratch)
+    protected override void Run(int image, int token, int rows, int asking, byte* scratch)
     {
-        var a = Context.Model.Architecture;
-        for (int end = first + count, rows; first < end; first += rows)
-        {
-            var (image, token) = Math.DivRem(first, a.Tokens);
-            rows = Math.Min(end - first, a.Tokens - token);
-            var normed = (float*)scratch;
-            var floats = (float*)(scratch + FloatBytes(rows, Width));
-            var biases = (float*)((byte*)floats + FloatBytes(rows, FloatWidth));
-            var rest = (byte*)biases + FloatBytes(rows, Heads);
-            var asking = _prefixOnly ? Math.Clamp(a.PrefixTokens - token, 0, rows) : rows;
-            if (_keys is null) RunWhole(image, token, rows, asking, normed, floats, rest);
-            else RunParts(image, token, rows, asking, normed, floats, rest);
-            _tap.Keep(normed, first, rows, rest);
-            KeepBiases(image, token, rows, normed, biases, rest);
-        }
+        var normed = (float*)scratch;
+        var floats = (float*)(scratch + FloatBytes(rows, Width));
+        var biases = (float*)((byte*)floats + FloatBytes(rows, FloatWidth));
+        var rest = (byte*)biases + FloatBytes(rows, Heads);
+        if (_keys is null) RunWhole(image, token, rows, asking, normed, floats, rest);
+        else RunParts(image, token, rows, asking, normed, floats, rest);
+        Tap.Keep(normed, Row(image, token), rows, rest);
+        KeepBiases(image, token, rows, normed, biases, rest);
     }
-
-    public override void Show(ActivationObserver observer) => _tap.Show(observer, Rows);
-
-    float* Tokens(int image, int token) =>
-        Context.Arena.Pointer<float>(_tokens) + ((long)image * Context.Model.Architecture.Tokens + token) * Width;
 
     float* Values(int image, int token) => _heads.Values(image, 0) + (long)token * Width;
 
     void RunParts(int image, int token, int rows, int asking, float* normed, float* floats, byte* rest)
     {
-        _whole!.Normalize(Tokens(image, token), _block.Norm1, rows, normed, rest);
+        _whole!.Normalize(Tokens(image, token), Block.Norm1, rows, normed, rest);
         if (asking > 0) RunPart(_queries!, rows, asking, _heads.QueriesFrom(image, token), floats, rest);
         RunPart(_keys!, rows, rows, _heads.KeysFrom(image, token), floats, rest);
         _values!.Store(rows, rows, Values(image, token), Width, rest);
@@ -99,11 +80,11 @@ sealed unsafe class BinaryQkvStage : RowStage
     {
         var tokens = Tokens(image, token);
         var width = 3 * Width;
-        if (_keysAndValues is null) _block.Qkv.ApplyNormed(tokens, _block.Norm1, rows, qkv, width, Epilogue.Store, normed, rest);
+        if (_keysAndValues is null) Block.Qkv.ApplyNormed(tokens, Block.Norm1, rows, qkv, width, Epilogue.Store, normed, rest);
         else
         {
-            if (asking > 0) _queries!.ApplyNormed(tokens, _block.Norm1, asking, qkv, width, Epilogue.Store, normed, rest);
-            _keysAndValues.ApplyNormed(tokens, _block.Norm1, rows, qkv + Width, width, Epilogue.Store, normed, rest);
+            if (asking > 0) _queries!.ApplyNormed(tokens, Block.Norm1, asking, qkv, width, Epilogue.Store, normed, rest);
+            _keysAndValues.ApplyNormed(tokens, Block.Norm1, rows, qkv + Width, width, Epilogue.Store, normed, rest);
         }
         if (asking > 0) Encode(qkv, width, asking, _heads.QueriesFrom(image, token));
         Encode(qkv + Width, width, rows, _heads.KeysFrom(image, token));

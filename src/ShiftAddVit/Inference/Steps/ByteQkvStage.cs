@@ -6,13 +6,9 @@ namespace ShiftAddVit.Inference.Steps;
 /// Queries, keys and values of the normed tokens as <see cref="ByteHeads"/>. A layer that takes bytes and can be cut in three is: then queries
 /// and keys are quantised before they leave the kernel's registers, and values go where attention reads them.
 /// </summary>
-sealed unsafe class ByteQkvStage : RowStage
+sealed unsafe class ByteQkvStage : HeadsStage
 {
-    readonly CompiledBlock _block;
-    readonly Region _tokens;
     readonly ByteHeads _heads;
-    readonly bool _prefixOnly;
-    readonly Tap _tap;
 
     /// <summary>The layer and its parts; null where it is not cut.</summary>
     readonly CompiledLinear? _whole, _queries, _keys, _values;
@@ -22,49 +18,35 @@ sealed unsafe class ByteQkvStage : RowStage
     /// <param name="tokens">x [B*N,C].</param>
     /// <param name="heads">Written.</param>
     /// <param name="queries">How many tokens of each image ask: all, or the prefix tokens.</param>
-    public ByteQkvStage(StepContext context, CompiledBlock block, Region tokens, ByteHeads heads, int queries) : base(context)
+    public ByteQkvStage(StepContext context, CompiledBlock block, Region tokens, ByteHeads heads, int queries) : base(context, block, tokens, queries)
     {
-        (_block, _tokens, _heads, _prefixOnly) = (block, tokens, heads, queries != context.Model.Architecture.Tokens);
-        _tap = Tap.OfTokens(context, block.Qkv);
+        _heads = heads;
         var c = Width;
         if (block.Qkv is not CompiledLinear { IsInteger: true } whole || whole.Part(c, c) is not { } keys) return;
         (_whole, _queries, _keys, _values) = (whole, whole.Part(0, c), keys, whole.Part(2 * c, c));
     }
 
-    int Width => _block.Qkv.Inputs;
-
     public override long ScratchBytes(int rows) =>
-        FloatBytes(rows, Width) + KeyBytes(rows) + (_keys is null ? FloatBytes(rows, 3 * Width) : 0) + _block.Qkv.ScratchBytes(rows);
+        FloatBytes(rows, Width) + KeyBytes(rows) + (_keys is null ? FloatBytes(rows, 3 * Width) : 0) + Block.Qkv.ScratchBytes(rows);
 
     /// <summary>Keys between their quantisation and their packing.</summary>
     long KeyBytes(int rows) => Align((long)rows * Width);
 
-    public override void Run(int first, int count, byte* scratch)
+    protected override void Run(int image, int token, int rows, int asking, byte* scratch)
     {
-        var a = Context.Model.Architecture;
-        for (int end = first + count, rows; first < end; first += rows)
-        {
-            var (image, token) = Math.DivRem(first, a.Tokens);
-            rows = Math.Min(end - first, a.Tokens - token);
-            var normed = (float*)scratch;
-            var keys = scratch + FloatBytes(rows, Width);
-            var asking = _prefixOnly ? Math.Clamp(a.PrefixTokens - token, 0, rows) : rows;
-            if (_keys is null) RunWhole(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
-            else RunParts(image, token, rows, asking, normed, keys, keys + KeyBytes(rows));
-            _tap.Keep(normed, first, rows, keys + KeyBytes(rows) + (_keys is null ? FloatBytes(rows, 3 * Width) : 0));
-            TimeBudget.Enter(Work.PackHeads);
-            _heads.PackKeys(image, token, rows, keys);
-        }
+        var normed = (float*)scratch;
+        var keys = scratch + FloatBytes(rows, Width);
+        var rest = keys + KeyBytes(rows);
+        if (_keys is null) RunWhole(image, token, rows, asking, normed, keys, rest);
+        else RunParts(image, token, rows, asking, normed, keys, rest);
+        Tap.Keep(normed, Row(image, token), rows, rest + (_keys is null ? FloatBytes(rows, 3 * Width) : 0));
+        TimeBudget.Enter(Work.PackHeads);
+        _heads.PackKeys(image, token, rows, keys);
     }
-
-    public override void Show(ActivationObserver observer) => _tap.Show(observer, Rows);
-
-    float* Tokens(int image, int token) =>
-        Context.Arena.Pointer<float>(_tokens) + ((long)image * Context.Model.Architecture.Tokens + token) * Width;
 
     void RunParts(int image, int token, int rows, int asking, float* normed, byte* keys, byte* rest)
     {
-        _whole!.Normalize(Tokens(image, token), _block.Norm1, rows, normed, rest);
+        _whole!.Normalize(Tokens(image, token), Block.Norm1, rows, normed, rest);
         if (asking > 0)
             _queries!.QuantizeHeads(rows, asking, _heads.QueriesAt(image, token), Width, _heads.ScalesOfQueries(image, token), rest);
         _keys!.QuantizeHeads(rows, rows, keys, Width, _heads.ScalesOfKeys(image, token), rest);
@@ -75,7 +57,7 @@ sealed unsafe class ByteQkvStage : RowStage
     {
         var qkv = (float*)rest;
         var width = 3 * Width;
-        _block.Qkv.ApplyNormed(Tokens(image, token), _block.Norm1, rows, qkv, width, Epilogue.Store, normed, rest + FloatBytes(rows, width));
+        Block.Qkv.ApplyNormed(Tokens(image, token), Block.Norm1, rows, qkv, width, Epilogue.Store, normed, rest + FloatBytes(rows, width));
         TimeBudget.Enter(Work.QuantizeHeads);
         _heads.KeepQueries(qkv, image, token, asking);
         _heads.QuantizeKeys(qkv + Width, image, token, rows, keys);
